@@ -1,0 +1,40 @@
+//! The gateway's side of the Kubernetes API; the only user of the `kube` crate.
+//!
+//! Everything here transports and decides nothing: what to write, when, and what follows from an answer is decided by `hybridge-gateway`.
+//! Three rules hold for every request:
+//!
+//! - It goes to the API server directly. Proxies of the environment are ignored, since a proxy would be one more thing between a
+//!   gateway and its lease.
+//! - It is sent once and has a deadline. kube's own retry layer is off: a write that is repeated after its deadline is a late write of a
+//!   holder that may hold nothing any more.
+//! - Writes of shared objects are compare-and-swap: a PUT that names the `resourceVersion` it was computed from and keeps the fields
+//!   it does not own.
+//!
+//! The one thing that lives longer than a request is [`Kube::nodes`], a stream that survives whatever the API server does.
+
+mod backoff;
+mod cloud_nodes;
+mod config_map;
+mod connect;
+mod error;
+mod event;
+mod lease;
+mod lines;
+mod list;
+mod nodes;
+mod object;
+mod request;
+mod schema;
+mod vtep;
+mod watch;
+
+#[cfg(test)]
+mod testing;
+
+pub use config_map::ConfigMap;
+pub use connect::{ConnectError, Kube};
+pub use error::{Call, CallError, CallErrorKind, Verb};
+pub use event::{EventNote, Regarding};
+pub use lease::Lease;
+pub use nodes::{Decode, NodeEvent};
+pub use schema::classify;
