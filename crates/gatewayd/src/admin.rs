@@ -1,0 +1,74 @@
+//! The admin HTTP: metrics on one port; liveness, readiness and status on another.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use hybridge_gateway::datapath::DEVICE;
+use hybridge_netlink::Netlink;
+use tokio::net::TcpListener;
+
+use crate::context::Context;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    pub(crate) context: Arc<Context>,
+    pub(crate) netlink: Arc<Netlink>,
+    /// Name of the interface with the node's address.
+    pub(crate) nic: String,
+}
+
+impl Admin {
+    /// Serves until the process ends.
+    pub(crate) async fn serve(self, metrics: Option<TcpListener>, probes: Option<TcpListener>) -> std::io::Result<()> {
+        let metrics_routes = Router::new().route("/metrics", get(text_metrics)).with_state(self.clone());
+        let probe_routes = Router::new()
+            // Tasks that end take the process with them, so an answer is proof enough.
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(readiness))
+            .route("/status", get(status))
+            .with_state(self);
+        tokio::try_join!(listen(metrics, metrics_routes), listen(probes, probe_routes)).map(|_| ())
+    }
+}
+
+/// Opens a port; an error names it.
+pub(crate) async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, (SocketAddr, std::io::Error)> {
+    match address {
+        Some(address) => TcpListener::bind(address).await.map(Some).map_err(|error| (address, error)),
+        None => Ok(None),
+    }
+}
+
+async fn listen(listener: Option<TcpListener>, routes: Router) -> std::io::Result<()> {
+    match listener {
+        Some(listener) => axum::serve(listener, routes).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn text_metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    let (vxlan, nic) = tokio::join!(admin.netlink.counters(DEVICE), admin.netlink.counters(&admin.nic));
+    let status = admin.context.status.borrow().clone();
+    let text = admin.context.metrics.text(&status, vxlan.ok().flatten().as_ref(), nic.ok().flatten().as_ref());
+    ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+}
+
+/// 200 and `ready`, or 503 and a line for each reason.
+async fn readiness(State(admin): State<Admin>) -> impl IntoResponse {
+    let reasons = admin.context.status.borrow().reasons();
+    if reasons.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
+    }
+    let lines = reasons.iter().map(|reason| format!("{}: {}\n", reason.code, reason.what));
+    (StatusCode::SERVICE_UNAVAILABLE, std::iter::once("not ready\n".to_owned()).chain(lines).collect())
+}
+
+async fn status(State(admin): State<Admin>) -> impl IntoResponse {
+    Json(admin.context.status.borrow().clone())
+}

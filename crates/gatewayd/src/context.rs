@@ -1,0 +1,59 @@
+//! What all tasks share.
+
+use hybridge_gateway::lease::Guard;
+use hybridge_gateway::settings::Settings;
+use hybridge_gateway::status::Status;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+
+/// Settings, clock, and the places where tasks tell each other how things stand.
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    /// `--adopt-routes`.
+    pub(crate) adopt_routes: bool,
+    /// `--node-label`.
+    pub(crate) node_label: String,
+    /// Namespace of Lease, state ConfigMap and Events.
+    pub(crate) namespace: String,
+    /// Name in the election; no other process has it, before or after.
+    pub(crate) identity: String,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    /// How things stand.
+    pub(crate) status: watch::Sender<Status>,
+    /// The permission to write, renewed again and again by the election.
+    pub(crate) guard: watch::Sender<Option<Guard>>,
+}
+
+impl Context {
+    /// The permission to write, if there is one right now. Asked before each single write.
+    pub(crate) fn guard(&self) -> Option<Guard> {
+        (*self.guard.borrow()).filter(|guard| self.clock.now() < guard.until)
+    }
+
+    /// Changes the status, and wakes those who watch it only if that made a difference.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Status)) {
+        self.status.send_if_modified(|status| {
+            let before = status.clone();
+            change(status);
+            *status != before
+        });
+    }
+
+    /// Notes that a right is missing and what is done instead; says so once.
+    pub(crate) fn lesser(&self, what: &'static str, instead: &str) {
+        if !self.status.borrow().lesser.contains_key(what) {
+            tracing::warn!(missing = what, instead, "a right is missing; the lesser form is used");
+            self.update(|status| {
+                status.lesser.insert(what, instead.to_owned());
+            });
+        }
+    }
+}
+
+/// A random number from 0 to 1, for jitter.
+pub(crate) fn spread() -> f64 {
+    rand::random()
+}

@@ -1,0 +1,151 @@
+//! Drives the election: sends what the state machine wants sent, one request at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hybridge_gateway::lease::{Election, Reply, Request, Step};
+use hybridge_kube_io::{CallError, Kube, Lease};
+use hybridge_report::chain;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::context::{Context, spread};
+
+/// How long giving up the Lease may take at the end; then it expires by itself.
+const RELEASE: Duration = Duration::from_secs(2);
+
+/// Takes part until `stop`, then releases the Lease. `outgrow` brings epochs that were found written by somebody else.
+pub(crate) async fn run(context: Arc<Context>, kube: Kube, mut outgrow: mpsc::Receiver<u32>, stop: CancellationToken) {
+    let mut session = Session {
+        election: Election::new(context.identity.clone(), context.settings.timing),
+        context,
+        kube,
+        last: None,
+        leading: false,
+        error: None,
+    };
+    session.take_part(&mut outgrow, &stop).await;
+    session.election.release();
+    session.publish();
+    if timeout(RELEASE, session.give_up()).await.is_err() {
+        warn!("the Lease could not be released in time; it expires by itself");
+    }
+}
+
+struct Session {
+    context: Arc<Context>,
+    kube: Kube,
+    election: Election,
+    /// The Lease as it was read or written last, with the fields of others.
+    last: Option<Lease>,
+    leading: bool,
+    error: Option<String>,
+}
+
+impl Session {
+    async fn take_part(&mut self, outgrow: &mut mpsc::Receiver<u32>, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let clock = self.context.clock;
+            match self.election.step(clock.now()) {
+                Step::Done => return,
+                Step::Send(request) => self.exchange(request).await,
+                Step::Wait(until) => {
+                    let guard_ends = self.election.guard(clock.now()).map(|guard| guard.until);
+                    let until = guard_ends.map_or(until, |ends| ends.min(until));
+                    tokio::select! {
+                        () = clock.sleep_until(until) => {}
+                        Some(epoch) = outgrow.recv() => self.election.outgrow(epoch),
+                        () = stop.cancelled() => {}
+                    }
+                }
+            }
+            self.publish();
+        }
+    }
+
+    async fn give_up(&mut self) {
+        loop {
+            match self.election.step(self.context.clock.now()) {
+                Step::Done => return,
+                Step::Send(request) => self.exchange(request).await,
+                Step::Wait(until) => self.context.clock.sleep_until(until).await,
+            }
+        }
+    }
+
+    async fn exchange(&mut self, request: Request) {
+        let sent = self.context.clock.now();
+        let within = self.context.settings.timing.request_deadline();
+        // A read has no deadline of its own that is short enough.
+        let reply = timeout(within, self.send(request, within)).await.unwrap_or_else(|_| {
+            self.error = Some(format!("the API server did not answer within {within:?}"));
+            Reply::Failed
+        });
+        self.election.reply(sent, self.context.clock.now(), reply, spread());
+    }
+
+    async fn send(&mut self, request: Request, within: Duration) -> Reply {
+        let Context { namespace, settings, .. } = &*self.context;
+        let name = &settings.lease_name;
+        let result = match request {
+            Request::Read => match self.kube.lease(namespace, name).await {
+                Ok(lease) => {
+                    self.error = None;
+                    self.last = lease;
+                    return Reply::Read(self.last.as_ref().map(Lease::observed));
+                }
+                Err(error) => Err(error),
+            },
+            Request::Create(record) => self.kube.create_lease(namespace, name, &record, within).await,
+            Request::Update { version, record } => {
+                let Some(last) = self.last.as_ref().filter(|lease| lease.observed().version == version) else {
+                    return Reply::Conflict;
+                };
+                self.kube.update_lease(last, &record, within).await
+            }
+        };
+        match result {
+            Ok(lease) => {
+                self.error = None;
+                let observed = lease.observed();
+                self.last = Some(lease);
+                Reply::Written(observed)
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn failed(&mut self, error: &CallError) -> Reply {
+        // A Lease that was deleted under our hands is like one that was changed.
+        if error.is_conflict() || error.is_not_found() {
+            return Reply::Conflict;
+        }
+        self.error = Some(chain(error));
+        Reply::Failed
+    }
+
+    /// Tells the others how the election stands.
+    fn publish(&mut self) {
+        let guard = self.election.guard(self.context.clock.now());
+        self.context.guard.send_if_modified(|shown| std::mem::replace(shown, guard) != guard);
+        let holder = self.election.holder().map(str::to_owned);
+        if self.leading != guard.is_some() {
+            self.leading = guard.is_some();
+            let epoch = guard.map(|guard| guard.epoch);
+            if self.leading {
+                info!(epoch, identity = %self.context.identity, "leading");
+            } else {
+                info!(holder, "no longer leading");
+            }
+        }
+        let error = self.error.clone();
+        self.context.update(|status| {
+            status.leader.leading = guard.is_some();
+            status.leader.epoch = guard.map(|guard| guard.epoch);
+            status.leader.holder = holder;
+            status.leader.error = error;
+        });
+    }
+}

@@ -1,0 +1,151 @@
+//! Follows the CiliumNodes and turns them into the data path that should be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use hybridge_gateway::datapath::{self, Desired};
+use hybridge_gateway::hold::Roster;
+use hybridge_gateway::nodes::{self, HybridNode, Undecodable};
+use hybridge_kube_io::{Kube, NodeEvent};
+use hybridge_model::NodeName;
+use hybridge_model::kernel::VxlanSpec;
+use hybridge_report::chain;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::context::Context;
+
+/// Changes that come within this time of each other are one change of the data path.
+const DEBOUNCE: Duration = Duration::from_millis(5);
+
+/// What is known of hybrid nodes, and what follows from it.
+pub(crate) struct Nodes {
+    context: Arc<Context>,
+    device: VxlanSpec,
+    roster: Roster,
+    decoded: BTreeMap<NodeName, HybridNode>,
+    undecodable: BTreeMap<String, String>,
+    listed: bool,
+    error: Option<String>,
+}
+
+impl Nodes {
+    /// Starts from the nodes that an earlier process has left in the kernel.
+    pub(crate) fn new(context: Arc<Context>, device: VxlanSpec, left: Vec<HybridNode>) -> Self {
+        let mut roster = Roster::new(context.settings.mass_delete_hold);
+        roster.seed(left);
+        Self { context, device, roster, decoded: BTreeMap::new(), undecodable: BTreeMap::new(), listed: false, error: None }
+    }
+
+    /// The data path as it should be with what is known now.
+    pub(crate) fn desired(&self) -> Desired {
+        let claims = nodes::settle(self.roster.live(), self.roster.held());
+        datapath::desired(self.device.clone(), &self.context.settings.pod_cidrs, &claims)
+    }
+
+    /// Follows the API for ever.
+    pub(crate) async fn run(mut self, kube: Kube, desired: watch::Sender<Desired>) {
+        let mut events = std::pin::pin!(kube.nodes(nodes::decode));
+        loop {
+            let clock = self.context.clock;
+            let expiry = self.roster.next_expiry();
+            let expired = async {
+                match expiry {
+                    Some(expiry) => clock.sleep_until(expiry).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = events.next() => {
+                    let Some(event) = event else { return };
+                    self.take(event);
+                    while let Ok(Some(event)) = timeout(DEBOUNCE, events.next()).await {
+                        self.take(event);
+                    }
+                    if self.listed {
+                        self.roster.update(clock.now(), self.decoded.clone());
+                    }
+                }
+                () = expired => self.roster.expire(clock.now()),
+            }
+            self.publish(&desired);
+        }
+    }
+
+    fn take(&mut self, event: NodeEvent<Result<HybridNode, Undecodable>>) {
+        match event {
+            NodeEvent::Listed(all) => {
+                info!(count = all.len(), "hybrid nodes listed");
+                let before = std::mem::take(&mut self.decoded);
+                self.undecodable.clear();
+                let first = !std::mem::replace(&mut self.listed, true);
+                self.error = None;
+                for (name, result) in all {
+                    let known = before.get(&name);
+                    self.put(name, result, known, first);
+                }
+                for gone in before.keys().filter(|name| !self.decoded.contains_key(*name)) {
+                    info!(node = %gone, "hybrid node gone");
+                }
+            }
+            NodeEvent::Applied(name, result) => {
+                let known = self.decoded.remove(&name);
+                self.undecodable.remove(name.as_str());
+                self.put(name, result, known.as_ref(), false);
+            }
+            NodeEvent::Deleted(name) => {
+                self.undecodable.remove(name.as_str());
+                if self.decoded.remove(&name).is_some() {
+                    info!(node = %name, "hybrid node gone");
+                }
+            }
+            NodeEvent::Failed(error) => {
+                let error = chain(&error);
+                warn!(error, "cannot follow CiliumNodes; entries stay as they are");
+                self.error = Some(error);
+            }
+            NodeEvent::Recovered => {
+                info!("following CiliumNodes again");
+                self.error = None;
+            }
+        }
+    }
+
+    /// `quiet`: thousands of nodes of the first list are worth one line, not one each.
+    fn put(&mut self, name: NodeName, result: Result<HybridNode, Undecodable>, known: Option<&HybridNode>, quiet: bool) {
+        match result {
+            Ok(node) => {
+                if known != Some(&node) && !quiet {
+                    info!(node = %name, ip = %node.node_ip, pod_cidrs = ?node.pod_cidrs, new = known.is_none(), "hybrid node changed");
+                }
+                self.decoded.insert(name, node);
+            }
+            Err(error) => {
+                let error = chain(&error);
+                warn!(node = %name, error, "CiliumNode left out");
+                self.undecodable.insert(name.as_str().to_owned(), error);
+            }
+        }
+    }
+
+    fn publish(&self, desired: &watch::Sender<Desired>) {
+        let claims = nodes::settle(self.roster.live(), self.roster.held());
+        let next = datapath::desired(self.device.clone(), &self.context.settings.pod_cidrs, &claims);
+        desired.send_if_modified(|shown| {
+            let changed = *shown != next;
+            *shown = next;
+            changed
+        });
+        let live = if self.listed { self.roster.live().len() } else { 0 };
+        self.context.update(|status| {
+            let nodes = &mut status.nodes;
+            (nodes.listed, nodes.live, nodes.held) = (self.listed, live, self.roster.held().count());
+            nodes.error.clone_from(&self.error);
+            nodes.undecodable.clone_from(&self.undecodable);
+            nodes.conflicts = claims.conflicts;
+        });
+    }
+}

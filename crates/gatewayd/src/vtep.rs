@@ -1,0 +1,159 @@
+//! Keeps the CiliumVTEPConfig: read, compare, and replace by compare-and-swap while the guard says go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hybridge_gateway::lease::Guard;
+use hybridge_gateway::vtep::{self, OBJECT_NAME, Plan, Refusal, Schema, Wanted};
+use hybridge_kube_io::{CallError, Kube};
+use hybridge_report::chain;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tracing::{debug, info, warn};
+
+use crate::context::{Context, spread};
+
+/// Between looks of a leader: a deleted or changed object is repaired within this time. One small GET.
+const LEADER_LOOKS: Duration = Duration::from_secs(1);
+/// Between looks of a gateway that stands by, for its readiness.
+const STANDBY_LOOKS: Duration = Duration::from_secs(10);
+/// After a write, or a conflict, or an answer that never came.
+const SOON: Duration = Duration::from_millis(50);
+/// After failures, and while the CRD is missing.
+const RETRY: Duration = Duration::from_secs(2);
+/// One write: late ones defeat the guard.
+const WRITE_DEADLINE: Duration = Duration::from_secs(1);
+
+const ENABLE: &str = "the cluster serves no CiliumVTEPConfig; it comes with EKS's build of Cilium 1.17.13-1, 1.18.8-1 or 1.19.2-1 and \
+                      later, with `vtep.enabled=true` (and `l7Proxy=false`) in its Helm values";
+
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("{ENABLE}")]
+    NotServed,
+    #[error("the CiliumVTEPConfig `{OBJECT_NAME}` is not written")]
+    Refused(#[source] Refusal),
+}
+
+/// The task's memory.
+pub(crate) struct Vtep {
+    context: Arc<Context>,
+    kube: Kube,
+    /// Tells the election about epochs that were found written.
+    outgrow: mpsc::Sender<u32>,
+    schema: Option<Schema>,
+    complained: Option<String>,
+}
+
+impl Vtep {
+    pub(crate) fn new(context: Arc<Context>, kube: Kube, outgrow: mpsc::Sender<u32>) -> Self {
+        Self { context, kube, outgrow, schema: None, complained: None }
+    }
+
+    /// Keeps the object for ever.
+    pub(crate) async fn run(mut self) {
+        let mut guard = self.context.guard.subscribe();
+        loop {
+            let pause = self.look_and_tell().await;
+            let epoch = self.context.guard().map(|guard| guard.epoch);
+            let pause = sleep(pause.mul_f64(0.8 + 0.4 * spread()));
+            tokio::pin!(pause);
+            loop {
+                tokio::select! {
+                    () = &mut pause => break,
+                    changed = guard.changed() => {
+                        if changed.is_err() { return }
+                        // Renewals change the guard every second; a new epoch, or its end, is news.
+                        if guard.borrow_and_update().map(|guard| guard.epoch) != epoch { break }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look_and_tell(&mut self) -> Duration {
+        match self.look().await {
+            Ok((here, pause)) => {
+                if self.complained.take().is_some() {
+                    info!("the CiliumVTEPConfig can be kept again");
+                }
+                self.context.update(|status| {
+                    (status.vtep.read, status.vtep.here, status.vtep.error) = (true, here, None);
+                });
+                pause
+            }
+            Err(trouble) => {
+                // The form may have changed with an upgrade of Cilium.
+                self.schema = None;
+                let error = chain(&trouble);
+                if self.complained.as_ref() != Some(&error) {
+                    warn!(error, "CiliumVTEPConfig");
+                    self.complained = Some(error.clone());
+                }
+                self.context.update(|status| (status.vtep.here, status.vtep.error) = (false, Some(error)));
+                RETRY
+            }
+        }
+    }
+
+    /// Whether the object leads here, and when to look again.
+    async fn look(&mut self) -> Result<(bool, Duration), Trouble> {
+        let schema = match &self.schema {
+            Some(schema) => schema.clone(),
+            None => self.kube.vtep_schema().await?.ok_or(Trouble::NotServed)?,
+        };
+        self.schema = Some(schema.clone());
+        let current = self.kube.vtep(OBJECT_NAME).await?;
+        let guard = self.context.guard();
+        let settings = &self.context.settings;
+        let wanted = Wanted {
+            node_ip: settings.node_ip,
+            vpc_cidrs: settings.vpc_cidrs.clone(),
+            // Without a guard nothing is written; the highest epoch keeps `Superseded` out of the answer.
+            epoch: guard.map_or(u32::MAX, |guard| guard.epoch),
+        };
+        let here = vtep::leads_to(&schema, current.as_ref(), &wanted);
+        let plan = vtep::plan(&schema, current.as_ref(), &wanted);
+        let Some(guard) = guard else {
+            return match plan {
+                Plan::Refused(refusal) => Err(Trouble::Refused(refusal)),
+                Plan::Settled | Plan::Create(_) | Plan::Replace(_) | Plan::Superseded(_) => Ok((here, STANDBY_LOOKS)),
+            };
+        };
+        match plan {
+            Plan::Settled => Ok((true, LEADER_LOOKS)),
+            Plan::Refused(refusal) => Err(Trouble::Refused(refusal)),
+            Plan::Superseded(epoch) => {
+                info!(found = epoch, ours = guard.epoch, "the CiliumVTEPConfig was written under a higher epoch");
+                let _ = self.outgrow.send(epoch).await;
+                Ok((here, SOON))
+            }
+            Plan::Create(object) => self.write(guard, "created", self.kube.create_vtep(&object, WRITE_DEADLINE)).await,
+            Plan::Replace(object) => self.write(guard, "replaced", self.kube.replace_vtep(&object, WRITE_DEADLINE)).await,
+        }
+    }
+
+    async fn write(
+        &self,
+        guard: Guard,
+        verb: &'static str,
+        request: impl Future<Output = Result<serde_json::Value, CallError>>,
+    ) -> Result<(bool, Duration), Trouble> {
+        if self.context.guard().is_none_or(|now| now.epoch != guard.epoch) {
+            return Ok((false, SOON));
+        }
+        match request.await {
+            Ok(_) => {
+                info!(tunnel_endpoint = %self.context.settings.node_ip, epoch = guard.epoch, "CiliumVTEPConfig {verb}");
+                Ok((true, SOON))
+            }
+            Err(error) if error.is_conflict() || error.outcome_unknown() => {
+                debug!(error = chain(&error), "CiliumVTEPConfig is read again");
+                Ok((false, SOON))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
