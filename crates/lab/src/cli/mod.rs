@@ -1,0 +1,85 @@
+//! The commands of `hybridge-lab`.
+
+mod args;
+mod console;
+mod control;
+mod demo;
+mod run;
+mod setup;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use hybridge_lab::isolate;
+use hybridge_report::Exit;
+
+use args::{Arguments, Command};
+use console::Console;
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The user's input, or a machine that lacks something.
+    Input(anyhow::Error),
+    /// A check failed: traffic did not flow. Everything has been said.
+    Check,
+    /// Something unexpected.
+    Unexpected(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Unexpected(error.into())
+    }
+}
+
+impl Failure {
+    fn input(error: impl Into<anyhow::Error>) -> Self {
+        Self::Input(error.into())
+    }
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nothing can be done about a terminal that is gone.
+            let _printed = error.print();
+            return if error.use_stderr() { Exit::Input } else { Exit::Ok }.into();
+        }
+    };
+    let done = match arguments.command {
+        Command::Demo { world, out } => isolated(|| demo::demo(&world, out)),
+        Command::Run(run) => isolated(|| run::run(&run)),
+        Command::Up { world, name, out, detach: false } => control::Control::claim(&name.name)
+            .map_err(Failure::input)
+            .and_then(|control| isolated(|| up::up(&world, out, control))),
+        Command::Up { world: _, name, out: _, detach: true } => up::detach(&name.name),
+        Command::Down { name } => up::down(&name.name),
+        Command::Exec { name, host, command } => up::exec(&name.name, &host, &command),
+    };
+    let mut console = Console::new();
+    match done {
+        Ok(()) => Exit::Ok,
+        Err(Failure::Check) => Exit::Input,
+        Err(Failure::Input(error)) => {
+            console.problem(&error);
+            Exit::Input
+        }
+        Err(Failure::Unexpected(error)) => {
+            console.problem(&error);
+            Exit::Unexpected
+        }
+    }
+    .into()
+}
+
+/// Goes into namespaces of its own, then works. No thread may exist before.
+fn isolated(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    isolate::enter().map_err(Failure::input)?;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HYBRIDGE_LAB_LOG").unwrap_or_else(|_| "error".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    work()
+}

@@ -1,0 +1,100 @@
+//! From arguments to a world that carries traffic.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use hybridge_lab::topology::Size;
+use hybridge_lab::world::{Delays, Ec2Kind, HostKind, KubeKind, World, WorldConfig};
+
+use super::Failure;
+use super::args::{Ec2Arg, HostArg, KubeArg, WorldArgs};
+
+/// How long a world may take from its start until packets cross.
+const CARRYING: Duration = Duration::from_secs(30);
+
+/// What a world is made of, and where its files go.
+pub(super) fn config(args: &WorldArgs, out: Option<PathBuf>) -> Result<WorldConfig, Failure> {
+    let gateway_bin = match &args.gateway_bin {
+        Some(path) => existing(path)?,
+        None => own_gateway()?,
+    };
+    if args.ec2 == Ec2Arg::Moto && !args.ec2_latency.0.is_zero() {
+        return Err(Failure::Input(anyhow!("--ec2-latency needs --ec2 builtin: moto cannot be made slow")));
+    }
+    let directory = directory(out)?;
+    Ok(WorldConfig {
+        size: Size { hybrid_nodes: args.nodes, gateway_hosts: args.gateways, second_vpc_cidr: args.second_vpc_cidr },
+        replicas: args.gateways,
+        kube: match args.kube {
+            KubeArg::Builtin => KubeKind::Builtin(args.vtep.into()),
+            KubeArg::Real => KubeKind::Real(args.vtep.into()),
+        },
+        ec2: match args.ec2 {
+            Ec2Arg::Builtin => Ec2Kind::Builtin,
+            Ec2Arg::Moto => Ec2Kind::Moto,
+        },
+        host: match args.host {
+            HostArg::Plain => HostKind::Plain,
+            HostArg::Eks => HostKind::Eks,
+        },
+        gateway_args: args.gateway_arg.clone(),
+        delays: delays(args)?,
+        ..WorldConfig::new(gateway_bin, directory)
+    })
+}
+
+/// Starts a world and waits until packets cross; says how long each took.
+pub(super) fn start(config: &WorldConfig) -> Result<(World, Duration, Duration), Failure> {
+    let begin = Instant::now();
+    let world = World::start(config)?;
+    let started = begin.elapsed();
+    world.wait_carrying(CARRYING)?;
+    Ok((world, started, begin.elapsed()))
+}
+
+fn delays(args: &WorldArgs) -> Result<Delays, Failure> {
+    let mut delays = Delays { ec2: args.ec2_latency.0, ..Delays::default() };
+    for delay in &args.route_effect_delay {
+        match &delay.name {
+            None => delays.routes.default = delay.time,
+            Some(table) => {
+                let table = table.parse().context("--route-effect-delay").map_err(Failure::Input)?;
+                delays.routes.per_table.insert(table, delay.time);
+            }
+        }
+    }
+    for delay in &args.vtep_delay {
+        match &delay.name {
+            None => delays.vtep = delay.time,
+            Some(node) => drop(delays.vtep_of_node.insert(node.clone(), delay.time)),
+        }
+    }
+    Ok(delays)
+}
+
+fn existing(path: &Path) -> Result<PathBuf, Failure> {
+    path.canonicalize().with_context(|| format!("--gateway-bin {}", path.display())).map_err(Failure::Input)
+}
+
+fn own_gateway() -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe().context("cannot find out where this program is")?;
+    let gateway = own.with_file_name("hybridge-gateway");
+    if gateway.exists() {
+        return Ok(gateway);
+    }
+    let missing = anyhow!(
+        "there is no hybridge-gateway beside this program\n  hint: build it with `cargo build -p hybridge-gatewayd`, or name another with --gateway-bin"
+    );
+    Err(Failure::Input(missing))
+}
+
+fn directory(out: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let Some(path) = out else {
+        let made = tempfile::Builder::new().prefix("hybridge-lab-").tempdir().context("cannot make a directory for logs")?;
+        return Ok(made.keep());
+    };
+    let cannot = || format!("--out {}", path.display());
+    std::fs::create_dir_all(&path).with_context(cannot).map_err(Failure::Input)?;
+    path.canonicalize().with_context(cannot).map_err(Failure::Input)
+}

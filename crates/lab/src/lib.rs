@@ -1,0 +1,17 @@
+//! A world of network namespaces in which gateways carry real packets.
+
+pub mod agent;
+pub mod contract;
+pub mod ec2;
+pub mod fault;
+pub mod isolate;
+pub mod journal;
+pub mod kube;
+pub mod netns;
+pub mod probe;
+pub mod real;
+pub mod report;
+pub mod router;
+pub mod scenario;
+pub mod topology;
+pub mod world;

@@ -1,0 +1,315 @@
+//! A running world: topology, servers, hybrid-node agents, gateways, and what can be asked of them.
+//!
+//! [`World::start`] builds everything inside the namespaces that [`crate::isolate`] made; dropping the world ends it all.
+//! Everything here blocks; the servers and agents run on threads of their own.
+
+mod agents;
+mod cloud;
+mod cluster;
+mod config;
+mod eks;
+mod gateway;
+mod http;
+mod ping;
+mod serve;
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hybridge_model::Cidr4;
+use nix::sys::signal::Signal;
+use tokio::sync::watch;
+
+use crate::journal::{Journal, Source};
+use crate::netns::Task;
+use crate::router::{self, Fabric};
+use crate::topology::{Leg, LegKind, Topology, TopologyError, pod_cidr};
+use agents::Crew;
+pub use cloud::{Cloud, CloudError};
+pub use cluster::{Cluster, ClusterError, GATEWAY_LABEL};
+pub use config::{ChartEnv, Delays, Ec2Kind, HostKind, KubeKind, WorldConfig};
+pub use eks::EksError;
+use gateway::Launch;
+pub use gateway::{Gateway, GatewayError, METRICS_PORT, NAMESPACE, PROBE_PORT, tail};
+pub use http::{HttpError, Reply, Server};
+pub use ping::ping;
+pub use serve::ServeError;
+
+/// Why a world could not be built, or did not do what was waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// Hosts and wires.
+    #[error("cannot build the lab's network")]
+    Topology(#[from] TopologyError),
+    /// The AWS side.
+    #[error("cannot prepare or change the lab's AWS")]
+    Cloud(#[from] CloudError),
+    /// The Kubernetes API.
+    #[error("cannot prepare or change the lab's cluster")]
+    Cluster(#[from] ClusterError),
+    /// The rules of an EKS node.
+    #[error("cannot make the gateway hosts like EKS nodes")]
+    Eks(#[from] EksError),
+    /// A gateway process.
+    #[error("cannot run a gateway")]
+    Gateway(#[from] GatewayError),
+    /// A file of the run.
+    #[error("cannot write {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something did not come about.
+    #[error("waited {within:?} for {what}{}", context(detail))]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        within: Duration,
+        /// What there is to see instead.
+        detail: String,
+    },
+}
+
+fn context(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(", but:\n{detail}") }
+}
+
+/// A running world.
+pub struct World {
+    /// The gateways, in the order of their hosts. The first of the fields, so that they end before what they use.
+    pub gateways: Vec<Gateway>,
+    /// The hosts.
+    pub topology: Topology,
+    /// The AWS side.
+    pub cloud: Cloud,
+    /// The Kubernetes side.
+    pub cluster: Cluster,
+    /// What happened so far.
+    pub journal: Journal,
+    /// Where logs are.
+    pub directory: PathBuf,
+    launch: Launch,
+    delays: Delays,
+    /// Gateways whose links are down.
+    lost: BTreeSet<usize>,
+    crew: Crew,
+    /// The agents, in the order of the hybrid nodes.
+    agents: Vec<Task>,
+    _router: Task,
+}
+
+impl World {
+    /// Builds and starts everything; returns when the gateway processes have been started, not when they are ready.
+    pub fn start(config: &WorldConfig) -> Result<Self, WorldError> {
+        let topology = Topology::build(config.size)?;
+        let journal = Journal::default();
+        let cloud = Cloud::start(&topology, config.ec2, &config.directory)?;
+        cloud.ec2.set_latency(config.delays.ec2);
+        let router = start_router(&topology, &cloud, config, &journal)?;
+        let cluster = match config.kube {
+            KubeKind::Builtin(crd) => Cluster::start_builtin(&topology, crd)?,
+            KubeKind::Real(crd) => Cluster::start_real(&topology, crd, config.env, &config.directory)?,
+        };
+        let host = |(index, leg): (usize, &Leg)| Gateway::new(index, leg.clone(), cloud.ids(leg.host.address), &config.directory);
+        let gateways: Vec<Gateway> = topology.gateways.iter().enumerate().map(host).collect();
+        cluster.populate(&topology, &gateways)?;
+        let crew = Crew::new(&topology, &cluster, &journal, &config.directory)?;
+        let agents = topology.hybrid.iter().map(|hybrid| crew.start(hybrid, config.delays.vtep_of(hybrid.node.name()))).collect();
+        if config.host == HostKind::Eks {
+            for leg in &topology.gateways {
+                eks::make_eks_node(&leg.host.ns, leg.host.address, &config.size.vpc_cidrs())?;
+            }
+        }
+        let launch = launch(config, &cluster, &cloud);
+        let (directory, delays) = (config.directory.clone(), config.delays.clone());
+        let lost = BTreeSet::new();
+        let mut world = Self { gateways, topology, cloud, cluster, journal, directory, launch, delays, lost, crew, agents, _router: router };
+        for index in 0..usize::from(config.replicas).min(world.gateways.len()) {
+            world.start_gateway(index)?;
+        }
+        Ok(world)
+    }
+
+    /// Starts the process of a gateway, which must not be running.
+    pub fn start_gateway(&mut self, index: usize) -> Result<(), WorldError> {
+        let gateway = &mut self.gateways[index];
+        gateway.start(&self.launch)?;
+        self.journal.record(Instant::now(), Source::Start, gateway.name(), format!("{} starts", gateway.name()));
+        Ok(())
+    }
+
+    /// Index of the gateway to which every route table sends the pods of every hybrid node; `None` where they differ.
+    pub fn routes_to(&self) -> Option<usize> {
+        let target = self.cloud.route_target(pod_cidr())?;
+        self.gateways.iter().position(|gateway| gateway.interface == target)
+    }
+
+    /// Index of the gateway to which CiliumVTEPConfig sends hybrid pods; `None` where there is none or they differ.
+    pub fn vtep_to(&self) -> Option<usize> {
+        let object = self.cluster.vtep().ok()??;
+        let mut tunnels = object["spec"]["endpoints"].as_array()?.iter().map(|e| e["tunnelEndpoint"].as_str()?.parse::<Ipv4Addr>().ok());
+        let first = tunnels.next()??;
+        tunnels.all(|other| other == Some(first)).then_some(())?;
+        self.gateways.iter().position(|gateway| gateway.address() == first)
+    }
+
+    /// Index of the gateway that carries the traffic: routes and CiliumVTEPConfig agree on it.
+    pub fn active(&self) -> Option<usize> {
+        self.routes_to().filter(|index| self.vtep_to() == Some(*index))
+    }
+
+    /// Whether an echo request crosses within 200 ms between the cloud pod and every hybrid pod, asked from both sides.
+    pub fn all_pods_connected(&self) -> bool {
+        let cloud = &self.topology.cloud_pod;
+        let answered = |from, to| ping(from, to, Duration::from_millis(200)).is_ok_and(|reply| reply.is_some());
+        self.topology.hybrid.iter().all(|h| answered(&cloud.ns, h.pod.address) && answered(&h.pod.ns, cloud.address))
+    }
+
+    /// Waits until a gateway says it is ready.
+    pub fn wait_ready(&self, index: usize, within: Duration) -> Result<(), WorldError> {
+        let gateway = &self.gateways[index];
+        self.wait(&format!("{} to be ready", gateway.name()), within, |_| gateway.is_ready())
+    }
+
+    /// Waits until routes and CiliumVTEPConfig lead to one gateway and packets cross both ways; says which gateway.
+    pub fn wait_carrying(&self, within: Duration) -> Result<usize, WorldError> {
+        let start = Instant::now();
+        self.wait("routes and CiliumVTEPConfig to lead to one gateway", within, |world| world.active().is_some())?;
+        self.wait("packets to cross both ways", within.saturating_sub(start.elapsed()), Self::all_pods_connected)?;
+        self.active().ok_or_else(|| self.timeout("routes and CiliumVTEPConfig to stay where they are", within))
+    }
+
+    /// Waits until the traffic is carried by a gateway whose process runs and whose host is there.
+    pub fn wait_settled(&mut self, within: Duration) -> Result<usize, WorldError> {
+        let deadline = Instant::now() + within;
+        loop {
+            let index = self.wait_carrying(deadline.saturating_duration_since(Instant::now()))?;
+            if self.gateways[index].pid().is_some() && !self.lost.contains(&index) {
+                return Ok(index);
+            }
+            if Instant::now() > deadline {
+                return Err(self.timeout("a gateway that is alive to take over", within));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Takes the links of a gateway's host down.
+    pub fn cut(&mut self, index: usize) -> Result<(), WorldError> {
+        self.topology.cut(&self.gateways[index].leg)?;
+        self.lost.insert(index);
+        Ok(())
+    }
+
+    /// Brings them up again.
+    pub fn mend(&mut self, index: usize) -> Result<(), WorldError> {
+        self.topology.mend(&self.gateways[index].leg)?;
+        self.lost.remove(&index);
+        Ok(())
+    }
+
+    /// Terminates the instance of a gateway: links and process end, routes to it become blackholes, and the Node goes, as the
+    /// cloud controller would see to.
+    pub fn terminate(&mut self, index: usize) -> Result<(), WorldError> {
+        self.cut(index)?;
+        let gateway = &mut self.gateways[index];
+        if gateway.pid().is_some() {
+            gateway.signal(Signal::SIGKILL)?;
+        }
+        self.cloud.terminate(&gateway.instance)?;
+        Ok(self.cluster.delete_node(&gateway.node)?)
+    }
+
+    /// Gives the pods of a hybrid node another network: its CiliumNode, its pod and its agent. The pod keeps the address it
+    /// had, which nobody routes to any more.
+    pub fn move_pods(&mut self, index: usize, pod_cidr: Cidr4) -> Result<(), WorldError> {
+        let name = self.topology.hybrid[index].node.name().to_owned();
+        let address = self.topology.readdress_pod(&self.topology.hybrid[index], pod_cidr)?;
+        let hybrid = &mut self.topology.hybrid[index];
+        (hybrid.pod_cidr, hybrid.pod.address) = (pod_cidr, address);
+        self.agents[index] = self.crew.start(&self.topology.hybrid[index], self.delays.vtep_of(&name));
+        Ok(self.cluster.set_pod_cidrs(&name, &[pod_cidr])?)
+    }
+
+    /// Makes the API server unreachable, or reachable again.
+    pub fn set_kube_down(&self, down: bool) -> Result<(), WorldError> {
+        match (&self.cluster.fake, down) {
+            (Some(fake), down) => fake.set_down(down),
+            (None, true) => self.topology.cut(&self.topology.api_server)?,
+            (None, false) => self.topology.mend(&self.topology.api_server)?,
+        }
+        Ok(())
+    }
+
+    /// The error for a world in which no gateway carries the traffic.
+    pub(crate) fn idle(&self) -> WorldError {
+        self.timeout("one gateway to carry the traffic", Duration::ZERO)
+    }
+
+    /// Waits until `done` says so, asking every 5 ms.
+    pub fn wait(&self, what: &str, within: Duration, done: impl Fn(&Self) -> bool) -> Result<(), WorldError> {
+        let deadline = Instant::now() + within;
+        while !done(self) {
+            if Instant::now() > deadline {
+                return Err(self.timeout(what, within));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// A timeout with what the gateways last said.
+    fn timeout(&self, what: &str, within: Duration) -> WorldError {
+        let said = |gateway: &Gateway| {
+            let text = tail(&gateway.log, 10);
+            (!text.is_empty()).then(|| format!("{} said last:\n{text}\n", gateway.name()))
+        };
+        WorldError::Timeout { what: what.into(), within, detail: self.gateways.iter().filter_map(said).collect() }
+    }
+}
+
+fn start_router(topology: &Topology, cloud: &Cloud, config: &WorldConfig, journal: &Journal) -> Result<Task, WorldError> {
+    let instances = topology.legs().filter(|leg| leg.plan.kind != LegKind::Service).map(|leg| leg.plan.clone()).collect();
+    let fabric = Fabric { instances, site: topology.site() };
+    let (states, delays, journal) = (cloud.ec2.watch(), config.delays.routes.clone(), journal.clone());
+    let (settled, first) = watch::channel(false);
+    let task =
+        topology.vpc_router.spawn("fabric", move |stop| async move { router::obey(fabric, delays, states, (journal, settled), stop).await });
+    let within = Duration::from_secs(5);
+    let deadline = Instant::now() + within;
+    while !*first.borrow() {
+        if Instant::now() > deadline {
+            return Err(WorldError::Timeout { what: "the VPC router to obey EC2".into(), within, detail: String::new() });
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(task)
+}
+
+/// Program, arguments and environment of every gateway: what the reference's chart sets, and the lab's own EC2.
+fn launch(config: &WorldConfig, cluster: &Cluster, cloud: &Cloud) -> Launch {
+    let list = |cidrs: &[Cidr4]| cidrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let tables = cloud.tables().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let environment = [
+        ("VPC_CIDR", list(&config.size.vpc_cidrs())),
+        ("POD_CIDRS", list(&[pod_cidr()])),
+        ("ROUTE_TABLE_IDS", tables),
+        ("AWS_ENDPOINT_URL", cloud.endpoint.clone()),
+        ("AWS_ACCESS_KEY_ID", "lab".into()),
+        ("AWS_SECRET_ACCESS_KEY", "lab".into()),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
+    ];
+    Launch {
+        program: config.gateway_bin.clone(),
+        arguments: config.gateway_args.clone(),
+        environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        downward: config.env == ChartEnv::Own,
+        kubeconfigs: cluster.gateway_kubeconfigs.clone(),
+    }
+}

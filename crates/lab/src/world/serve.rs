@@ -1,0 +1,42 @@
+//! HTTP servers inside namespaces.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use axum::Router;
+
+use crate::netns::{Netns, Task};
+
+/// Why a server could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} in namespace `{namespace}`")]
+pub struct ServeError {
+    address: SocketAddr,
+    namespace: String,
+    #[source]
+    source: io::Error,
+}
+
+/// Opens a listening socket, so that nobody who comes from now on is turned away.
+pub(super) fn listen(ns: &Netns, address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let failed = |source| ServeError { address, namespace: ns.name().into(), source };
+    let listener = ns.run(|| TcpListener::bind(address)).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
+/// Serves `routes` from a thread in the namespace until the task is dropped. Handlers learn the peer's address.
+pub(super) fn serve(ns: &Netns, task: &str, listener: TcpListener, routes: Router) -> Task {
+    ns.spawn(task, move |stop| async move {
+        let listener = match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!(%error, "a listening socket cannot be registered"),
+        };
+        let server = axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>());
+        // Open connections do not hold the end up: the lab's servers end like a host that is switched off.
+        tokio::select! {
+            () = stop.cancelled() => {}
+            ended = server.into_future() => tracing::error!(?ended, "a server of the lab ended"),
+        }
+    })
+}

@@ -1,0 +1,60 @@
+//! The contract suite against the built-in servers, on loopback.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use hybridge_lab::contract::{self, Endpoint, Vpc, failures};
+use hybridge_lab::ec2::{Ec2State, FakeEc2, Instance};
+use hybridge_lab::kube::{FakeKube, VtepCrd};
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    address
+}
+
+async fn the_built_in_api_server_keeps_the_contract(crd: VtepCrd) {
+    let kube = FakeKube::new(crd);
+    let server = Endpoint::plain(serve(kube.api()).await);
+    for run in ["the first time", "the second time"] {
+        assert_eq!(failures(&contract::kube(&server, crd).await), Vec::<String>::new(), "{run}");
+    }
+    assert_eq!(kube.unexpected(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_built_in_api_server_with_one_network_an_endpoint_keeps_the_contract() {
+    the_built_in_api_server_keeps_the_contract(VtepCrd::LongestPrefix).await;
+}
+
+#[tokio::test]
+async fn the_built_in_api_server_with_one_mask_keeps_the_contract() {
+    the_built_in_api_server_keeps_the_contract(VtepCrd::OneMask).await;
+}
+
+#[tokio::test]
+async fn the_built_in_ec2_keeps_the_contract() {
+    let vpc = Vpc {
+        vpc: "vpc-0a".parse().unwrap(),
+        instance: "i-0a".parse().unwrap(),
+        interface: "eni-0a".parse().unwrap(),
+        table: "rtb-0a".parse().unwrap(),
+    };
+    let mut state = Ec2State::new(vpc.vpc.clone(), vec!["10.0.0.0/16".parse().unwrap()]);
+    let instance = Instance {
+        interface: vpc.interface.clone(),
+        private_ip: "10.0.1.10".parse().unwrap(),
+        az: "us-west-2a".into(),
+        source_dest_check: true,
+        vxlan_open: true,
+        terminated: false,
+    };
+    state.instances.insert(vpc.instance.clone(), instance);
+    state.add_table(vpc.table.clone(), vec![]);
+    let ec2 = FakeEc2::new(state.clone());
+    let server = Endpoint::plain(serve(ec2.api()).await);
+    assert_eq!(failures(&contract::ec2(&server, &vpc).await), Vec::<String>::new());
+    assert_eq!(ec2.state(), state);
+    assert_eq!(ec2.unexpected(), ["PaintInstances: The action PaintInstances is not valid for this web service."]);
+}

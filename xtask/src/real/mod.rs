@@ -1,0 +1,99 @@
+//! The real parts of the end-to-end tests: built or installed once into `target/real`, where `hybridge_lab::real` finds them.
+//!
+//! Nothing is installed into the system and no service is started.
+
+mod go;
+mod python;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::flags::Flags;
+use crate::host;
+use crate::phases::seconds;
+use crate::workspace::Workspace;
+
+/// Where the tests look for the real parts, if this variable is set.
+pub(crate) const DIRECTORY: &str = "HYBRIDGE_REAL_DIR";
+
+/// `cargo xtask real`.
+pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
+    flags.finish()?;
+    let workspace = Workspace::load()?;
+    println!("Real parts of the tests: kube-apiserver and etcd (built from Go modules, minutes the first time), moto (from PyPI)");
+    host::install(&[host::PYTHON])?;
+    let directory = ensure(&workspace)?;
+    println!("all are in {}", directory.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes what is missing or out of date and returns the folder. Long output goes to `*.log` there.
+///
+/// Needs [`host::PYTHON`].
+pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
+    let directory = workspace.target.join("real");
+    let sources = workspace.root.join("tests/real");
+    std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    python::ensure_moto(&sources.join("moto"), &directory)?;
+    go::ensure_kube(&sources.join("kube"), &directory)?;
+    Ok(directory)
+}
+
+/// Runs `make` unless the stamp beside the result says that it was made from exactly these inputs.
+fn once(directory: &Path, part: &str, inputs: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let stamp = directory.join(format!("{part}.made-from"));
+    if std::fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == inputs) {
+        return Ok(());
+    }
+    // Absent while the part is half made.
+    let _ = std::fs::remove_file(&stamp);
+    let log = directory.join(format!("{part}.log"));
+    let _ = std::fs::remove_file(&log);
+    println!("{part}: making it (log: {})", log.display());
+    let start = Instant::now();
+    make(&log).with_context(|| format!("cannot make {part}"))?;
+    std::fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))?;
+    println!("{part}: made in {}", seconds(start.elapsed()));
+    Ok(())
+}
+
+/// The text of a file that a part is made from.
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// A virtual environment of Python with exactly these packages.
+fn venv(directory: &Path, packages: &[&str], log: &Path) -> Result<()> {
+    crate::command::run_logged(Command::new("python3").args(["-m", "venv", "--clear"]).arg(directory), log)?;
+    let pip = directory.join("bin/pip");
+    crate::command::run_logged(Command::new(pip).args(["install", "--disable-pip-version-check"]).args(packages), log)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_made_again_only_when_its_inputs_change_or_it_failed() {
+        let directory = std::env::temp_dir().join(format!("hybridge-xtask-once-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let made = std::cell::Cell::new(0);
+        let make = |inputs: &str, result: Result<()>| {
+            once(&directory, "part", inputs, |_| {
+                made.set(made.get() + 1);
+                result
+            })
+        };
+        make("a", Ok(())).unwrap();
+        make("a", Ok(())).unwrap();
+        assert_eq!(made.get(), 1);
+        make("b", Err(anyhow::anyhow!("disk full"))).unwrap_err();
+        make("b", Ok(())).unwrap();
+        make("a", Ok(())).unwrap();
+        assert_eq!(made.get(), 4);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}
