@@ -8,7 +8,7 @@ use hybridge_lab::ec2::{Failure, RouteTarget};
 use hybridge_lab::isolate::isolated;
 use hybridge_lab::kube::{Kind, VtepCrd};
 use hybridge_lab::topology::pod_cidr;
-use hybridge_lab::world::{HostKind, KubeKind, World, ping};
+use hybridge_lab::world::{HostKind, KubeKind, NAMESPACE, World, ping};
 use hybridge_model::kernel::{Change, NextHop, Route};
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -83,9 +83,7 @@ fn sigterm_hands_the_lease_back_and_leaves_the_data_path() {
         let leader = world.wait_settled(LONG).unwrap();
         world.wait_ready(1 - leader, LONG).unwrap();
         let watch = watch(&world);
-        world.gateways[leader].signal(Signal::SIGTERM).unwrap();
-        let status = world.gateways[leader].wait(LONG).unwrap().unwrap();
-        assert!(status.success(), "{status}");
+        end(&mut world, leader);
         world.wait("the other gateway to take the Lease that was released", Duration::from_secs(2), |w| w.active() == Some(1 - leader)).unwrap();
         assert!(device_index(&world, leader) > 0);
         assert_eq!(watch.lost(), 0);
@@ -403,7 +401,7 @@ fn on_a_plain_host_established_connections_live_through_a_takeover() {
         world.wait_ready(1 - leader, LONG).unwrap();
         let mut connection = connect(&world);
         connection.exchange().unwrap();
-        world.gateways[leader].signal(Signal::SIGTERM).unwrap();
+        end(&mut world, leader);
         assert_eq!(world.wait_settled(LONG).unwrap(), 1 - leader);
         for _ in 0..20 {
             connection.exchange().unwrap();
@@ -421,7 +419,7 @@ fn on_an_eks_host_established_connections_from_the_vpc_die_at_a_takeover() {
         world.wait_ready(1 - leader, LONG).unwrap();
         let mut connection = connect(&world);
         connection.exchange().unwrap();
-        world.gateways[leader].signal(Signal::SIGTERM).unwrap();
+        end(&mut world, leader);
         assert_eq!(world.wait_settled(LONG).unwrap(), 1 - leader);
         let broken = (0..20).any(|_| connection.exchange().is_err());
         assert!(broken, "connection tracking let the connection live: turn this test round");

@@ -17,9 +17,8 @@ use hybridge_lab::world::{METRICS_PORT, PROBE_PORT, World, WorldConfig, ping};
 use hybridge_model::Cidr4;
 use hybridge_model::kernel::{Change, NextHop, Snapshot};
 use hybridge_netlink::{LinkCounters, Netlink};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-
-pub(crate) use hybridge_lab::world::NAMESPACE;
 
 /// Longer than anything that is waited for should take, on a slow machine.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -46,6 +45,13 @@ pub(crate) fn finish(world: World) {
     let directory = world.directory.clone();
     drop(world);
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// Ends a gateway as a rolling update does, and waits until it has ended well.
+pub(crate) fn end(world: &mut World, index: usize) {
+    world.gateways[index].signal(Signal::SIGTERM).unwrap();
+    let status = world.gateways[index].wait(LONG).unwrap().unwrap();
+    assert!(status.success(), "{status}");
 }
 
 pub(crate) fn fake(world: &World) -> &FakeKube {

@@ -3,6 +3,7 @@
 //! The object tells Cilium on hybrid nodes where packets for the VPC go. It may hold endpoints of others, so it is changed by
 //! read, modify and compare-and-swap; ours are the endpoints named `vpc-gateway` or `vpc-gateway-<n>`.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use hybridge_model::{Cidr4, MacAddr};
@@ -139,6 +140,12 @@ pub fn leads_to(schema: &Schema, current: Option<&Value>, wanted: &Wanted) -> bo
         Plan::Replace(next) => current.is_some_and(|current| next.get("spec") == current.get("spec")),
         Plan::Create(_) | Plan::Refused(_) | Plan::Superseded(_) => false,
     }
+}
+
+/// Where our endpoints lead: node IPs of the gateways that wrote them.
+pub fn tunnel_endpoints(current: &Value) -> BTreeSet<Ipv4Addr> {
+    let endpoints = current.pointer("/spec/endpoints").and_then(Value::as_array).into_iter().flatten();
+    endpoints.filter(|endpoint| is_ours(endpoint)).filter_map(|endpoint| endpoint.get("tunnelEndpoint")?.as_str()?.parse().ok()).collect()
 }
 
 fn foreign(current: Option<&Value>) -> Result<Vec<Value>, Refusal> {
@@ -282,6 +289,13 @@ mod tests {
             let Plan::Refused(refusal) = plan(&schema, Some(&before), &wanted(cidrs, 1)) else { panic!("{reason}") };
             assert_eq!(refusal.to_string(), reason);
         }
+    }
+
+    #[test]
+    fn former_gateways_are_known_by_their_endpoints() {
+        let object = object(json!({"endpoints": [foreign_endpoint("172.16.0.0/16"), {"name": "vpc-gateway", "tunnelEndpoint": "10.0.2.10"},
+            {"name": "vpc-gateway-2", "tunnelEndpoint": 7}]}), None);
+        assert_eq!(tunnel_endpoints(&object), [Ipv4Addr::new(10, 0, 2, 10)].into());
     }
 
     #[test]

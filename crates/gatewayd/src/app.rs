@@ -138,6 +138,7 @@ fn context(arguments: &Arguments, settings: Settings, kube: &Kube, nic: &str, cl
         metrics: Metrics::new(&settings, &node_name, nic),
         settings,
         clock,
+        met: std::sync::Mutex::default(),
         status: watch::Sender::new(status),
         guard: watch::Sender::new(None),
     })

@@ -1,5 +1,9 @@
 //! What all tasks share.
 
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::Mutex;
+
 use hybridge_gateway::lease::Guard;
 use hybridge_gateway::settings::Settings;
 use hybridge_gateway::status::Status;
@@ -21,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) identity: String,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
+    /// Node IPs of gateways that the CiliumVTEPConfig was seen to lead to, before we wrote over it.
+    pub(crate) met: Mutex<BTreeSet<Ipv4Addr>>,
     /// How things stand.
     pub(crate) status: watch::Sender<Status>,
     /// The permission to write, renewed again and again by the election.
@@ -31,6 +37,14 @@ impl Context {
     /// The permission to write, if there is one right now. Asked before each single write.
     pub(crate) fn guard(&self) -> Option<Guard> {
         (*self.guard.borrow()).filter(|guard| self.clock.now() < guard.until)
+    }
+
+    /// Notes gateways that the CiliumVTEPConfig leads to; all that were ever seen, without this one.
+    pub(crate) fn meet(&self, addresses: BTreeSet<Ipv4Addr>) -> BTreeSet<Ipv4Addr> {
+        let mut met = self.met.lock().expect("nothing panics while holding it");
+        met.extend(addresses);
+        met.remove(&self.settings.node_ip);
+        met.clone()
     }
 
     /// Changes the status, and wakes those who watch it only if that made a difference.

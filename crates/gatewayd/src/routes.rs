@@ -8,6 +8,7 @@ use futures::{StreamExt, stream};
 use hybridge_gateway::lease::Guard;
 use hybridge_gateway::routes::{self, History, Plan, Recognised, Wanted, Write};
 use hybridge_gateway::vpc::RouteTable;
+use hybridge_gateway::vtep;
 use hybridge_kube_io::{CallError, ConfigMap, Kube};
 use hybridge_model::{InterfaceId, RouteTableId};
 use hybridge_report::chain;
@@ -125,7 +126,7 @@ impl Routes {
         let mut plan = routes::plan(&tables, &wanted, &self.known);
         if !plan.foreign.is_empty() {
             // It may be a gateway's that this one has not heard of yet.
-            self.recognise().await;
+            self.recognise(&session).await;
             plan = routes::plan(&tables, &wanted, &self.known);
         }
         self.notice(&tables);
@@ -156,25 +157,40 @@ impl Routes {
         Ok((session, tables))
     }
 
-    /// Learns whose routes count as ours: interfaces of the history, and instances of labelled nodes.
-    async fn recognise(&mut self) {
+    /// Learns whose routes count as ours: interfaces of the history, of gateways that the CiliumVTEPConfig led to, and instances of
+    /// labelled nodes.
+    async fn recognise(&mut self, session: &Session) {
         let Context { namespace, node_label, .. } = &*self.context;
         match self.kube.config_map(namespace, History::CONFIG_MAP).await {
             Ok(kept) => self.known.interfaces.extend(history(kept.as_ref()).interfaces),
             Err(error) if error.is_forbidden() => self.no_history(),
             Err(error) => warn!(error = chain(&error), "the history of gateways cannot be read"),
         }
+        let named = match self.kube.vtep(vtep::OBJECT_NAME).await {
+            Ok(object) => object.as_ref().map(vtep::tunnel_endpoints).unwrap_or_default(),
+            Err(error) => {
+                warn!(error = chain(&error), "former gateways cannot be read from the CiliumVTEPConfig");
+                BTreeSet::new()
+            }
+        };
+        let met = self.context.meet(named);
+        if !met.is_empty() {
+            match session.ec2.interfaces_at(&session.instance.vpc, &met).await {
+                Ok(interfaces) => self.known.interfaces.extend(interfaces),
+                Err(error) => warn!(error = chain(&error), "interfaces of former gateways cannot be found"),
+            }
+        }
         match self.kube.gateway_nodes(node_label).await {
             Ok(instances) => self.known.instances = instances,
             Err(error) if error.is_forbidden() => {
-                self.context.lesser("list nodes", "routes to instances of labelled nodes are not recognised, those of the history are");
+                self.context.lesser("list nodes", "routes of former gateways are recognised by the CiliumVTEPConfig, and once EC2 shows them as blackhole");
             }
             Err(error) => warn!(error = chain(&error), "gateway nodes cannot be listed"),
         }
     }
 
     fn no_history(&self) {
-        self.context.lesser("get, create, update configmaps", "after a replacement of all gateways, routes are recognised as ours only once EC2 shows them as blackhole");
+        self.context.lesser("get, create, update configmaps", "routes of former gateways are recognised by the CiliumVTEPConfig, and once EC2 shows them as blackhole");
     }
 
     /// Puts our interface into the history, before the first route leads to it.

@@ -106,6 +106,10 @@ impl Vtep {
         };
         self.schema = Some(schema.clone());
         let current = self.kube.vtep(OBJECT_NAME).await?;
+        if let Some(current) = &current {
+            // Once written over, it no longer tells whose the VPC routes were.
+            self.context.meet(vtep::tunnel_endpoints(current));
+        }
         let guard = self.context.guard();
         let settings = &self.context.settings;
         let wanted = Wanted {

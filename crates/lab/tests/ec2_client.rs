@@ -104,6 +104,9 @@ fn a_gateway_finds_itself_and_its_tables() {
             assert_eq!((instance.primary_interface.as_str(), instance.vpc.as_str()), ("eni-0a", "vpc-0a"));
             assert!(!instance.source_dest_check);
 
+            let addresses = [Ipv4Addr::new(10, 0, 2, 10), Ipv4Addr::new(10, 0, 9, 9)].into();
+            assert_eq!(ec2.interfaces_at(&instance.vpc, &addresses).await.unwrap(), [interface("eni-0b")].into());
+
             create(&ec2, "eni-0b").await.unwrap();
             let tables = ec2.route_tables(&[table(), "rtb-0dead".parse().unwrap()]).await.unwrap();
             assert_eq!(tables.iter().map(|table| table.id.as_str()).collect::<Vec<_>>(), ["rtb-0a"]);
@@ -119,6 +122,7 @@ fn a_gateway_finds_itself_and_its_tables() {
             assert!(route.blackhole);
             let gone = ec2.instance(&"i-0b".parse().unwrap()).await.unwrap_err();
             assert!(matches!(gone, Ec2Error::NoPrimaryInterface { .. }), "{gone}");
+            assert_eq!(ec2.interfaces_at(&instance.vpc, &addresses).await.unwrap(), [].into());
             assert_eq!(fake.unexpected(), Vec::<String>::new());
         });
     });

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types::{self, RouteOrigin, RouteState};
 use hybridge_gateway::vpc::{GatewayInstance, RouteTable, Target, VpcRoute};
-use hybridge_model::{Cidr4, InstanceId};
+use hybridge_model::{Cidr4, InstanceId, InterfaceId};
 
 use super::error::{Call, Ec2Error};
 
@@ -14,11 +14,7 @@ pub(super) fn instance(call: &Call, asked: &InstanceId, answer: &DescribeInstanc
     let instances = answer.reservations().iter().flat_map(types::Reservation::instances);
     let instance = instances.into_iter().find(|instance| instance.instance_id() == Some(asked.as_str()));
     let instance = instance.ok_or_else(|| Ec2Error::unintelligible(call, "the instance asked for is not in it"))?;
-    let primary = instance.network_interfaces().iter().find(|interface| {
-        // Instances with several network cards number their interfaces across all cards; 0 is the primary one of card 0.
-        interface.attachment().and_then(types::InstanceNetworkInterfaceAttachment::device_index) == Some(0)
-    });
-    let primary = primary.ok_or_else(|| Ec2Error::NoPrimaryInterface {
+    let primary = primary(instance).ok_or_else(|| Ec2Error::NoPrimaryInterface {
         instance: asked.clone(),
         state: instance.state().and_then(types::InstanceState::name).map_or("unknown", |name| name.as_str()).into(),
     })?;
@@ -28,6 +24,19 @@ pub(super) fn instance(call: &Call, asked: &InstanceId, answer: &DescribeInstanc
         vpc: id(call, "vpcId", primary.vpc_id().or(instance.vpc_id()))?,
         // EC2 checks unless told not to.
         source_dest_check: primary.source_dest_check().or(instance.source_dest_check()).unwrap_or(true),
+    })
+}
+
+/// The primary interfaces of all instances of an answer.
+pub(super) fn primary_interfaces(answer: &DescribeInstancesOutput) -> impl Iterator<Item = InterfaceId> {
+    let instances = answer.reservations().iter().flat_map(types::Reservation::instances);
+    instances.filter_map(|instance| primary(instance)?.network_interface_id()?.parse().ok())
+}
+
+fn primary(instance: &types::Instance) -> Option<&types::InstanceNetworkInterface> {
+    instance.network_interfaces().iter().find(|interface| {
+        // Instances with several network cards number their interfaces across all cards; 0 is the primary one of card 0.
+        interface.attachment().and_then(types::InstanceNetworkInterfaceAttachment::device_index) == Some(0)
     })
 }
 

@@ -8,13 +8,15 @@ mod error;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::Filter;
 use hybridge_gateway::vpc::{GatewayInstance, RouteTable};
-use hybridge_model::{Cidr4, InstanceId, InterfaceId, RouteTableId};
+use hybridge_model::{Cidr4, InstanceId, InterfaceId, RouteTableId, VpcId};
 use tokio::time::timeout;
 
 pub use self::error::{Call, Ec2Error};
@@ -46,6 +48,27 @@ impl Ec2 {
         let request = self.reader.describe_instances().instance_ids(instance.as_str());
         let answer = request.send().await.map_err(|error| Ec2Error::from_sdk(&call, &error))?;
         decode::instance(&call, instance, &answer)
+    }
+
+    /// Primary interfaces of the instances in a VPC whose primary private addresses are `addresses` (DescribeInstances, one call for up
+    /// to 200 of them). Addresses that no instance has are left out.
+    ///
+    /// # Errors
+    /// EC2 refused, could not be reached, or answered with something that is no instance.
+    pub async fn interfaces_at(&self, vpc: &VpcId, addresses: &BTreeSet<Ipv4Addr>) -> Result<BTreeSet<InterfaceId>, Ec2Error> {
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let mut found = BTreeSet::new();
+        for some in addresses.chunks(FILTER_VALUES) {
+            let call = Call::new("DescribeInstances", some.join(", "));
+            let of_vpc = Filter::builder().name("vpc-id").values(vpc.as_str()).build();
+            let at = Filter::builder().name("private-ip-address").set_values(Some(some.to_vec())).build();
+            let mut pages = self.reader.describe_instances().filters(of_vpc).filters(at).into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| Ec2Error::from_sdk(&call, &error))?;
+                found.extend(decode::primary_interfaces(&page));
+            }
+        }
+        Ok(found)
     }
 
     /// What EC2 says of route tables, in no particular order (DescribeRouteTables, one call for up to 200 of them).

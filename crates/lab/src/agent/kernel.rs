@@ -157,7 +157,8 @@ async fn collect<T>(what: &'static str, stream: impl Stream<Item = Result<T, rtn
 }
 
 fn vxlan(device: &Device) -> LinkMessage {
-    let link = LinkVxlan::new(DEVICE, VNI).port(VXLAN_PORT).local(device.local).learning(false);
+    // No outer UDP checksum, as Cilium sends it.
+    let link = LinkVxlan::new(DEVICE, VNI).port(VXLAN_PORT).local(device.local).learning(false).udp_csum(false);
     link.address(device.mac.octets().to_vec()).mtu(device.mtu).up().build()
 }
 

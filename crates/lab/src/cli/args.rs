@@ -25,7 +25,8 @@ const EXAMPLES: &str = "Examples:
   hybridge-lab run --fault host-loss
   hybridge-lab run --fault restart --host eks -o json --out results
   hybridge-lab run --fault sigterm --gateway-bin ./another-gateway
-  hybridge-lab up --detach && hybridge-lab exec cloud-pod -- ping -c 3 10.250.1.10; hybridge-lab down";
+  hybridge-lab up --detach && hybridge-lab ping cloud-pod hybrid-1-pod; hybridge-lab down
+  hybridge-lab exec gateway-a -- ip route";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -57,6 +58,15 @@ pub(super) enum Command {
     Down {
         #[command(flatten)]
         name: Name,
+    },
+    /// Sends four ICMP echo requests from one host of a world that is up to another
+    Ping {
+        #[command(flatten)]
+        name: Name,
+        /// Host that asks
+        from: String,
+        /// Host or address that answers
+        to: String,
     },
     /// Runs a command in the network namespace of a host of a world that is up
     Exec {

@@ -22,7 +22,7 @@ pub(super) struct Control(UnixListener);
 pub(super) enum Request {
     /// Does traffic flow yet?
     Ready,
-    /// The namespaces of a host.
+    /// The network and the user namespace of a host, and its address.
     Enter(String),
     /// The end.
     Down,

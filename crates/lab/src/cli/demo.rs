@@ -41,7 +41,7 @@ pub(super) fn demo(args: &WorldArgs, out: Option<PathBuf>) -> Result<(), Failure
         ("Rolling restart", "each gateway is asked to end and started again", Fault::Restart),
         ("Host loss", "the links of the gateway that carries the traffic go down", Fault::HostLoss),
     ] {
-        console.data(&format!("\n{title}: {what}, under 1,000 UDP packets a second each way.\n"));
+        console.data(&format!("\n{title}: {what}, under 1,000 packets a second each way.\n{}\n", run::COUNTERS));
         let load = Load { streams: 4, ..Load::default() };
         let scenario = Scenario { load, patience: Duration::from_secs(15), ..Scenario::new(title, vec![fault]) };
         let conclusion = run::observed(&mut world, &scenario, &console)?;

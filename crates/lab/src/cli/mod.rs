@@ -58,6 +58,7 @@ pub(crate) fn main() -> ExitCode {
             .and_then(|control| isolated(|| up::up(&world, out, control))),
         Command::Up { world: _, name, out: _, detach: true } => up::detach(&name.name),
         Command::Down { name } => up::down(&name.name),
+        Command::Ping { name, from, to } => up::ping_between(&name.name, &from, &to),
         Command::Exec { name, host, command } => up::exec(&name.name, &host, &command),
     };
     let mut console = Console::new();

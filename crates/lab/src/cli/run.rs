@@ -21,6 +21,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let config = setup::config(&args.world, args.out.clone())?;
     let (mut world, _, carrying) = setup::start(&config)?;
     console.say(&format!("packets cross after {}; logs are in {}", length(carrying), world.directory.display()));
+    console.say(COUNTERS);
     let scenario = Scenario {
         quiet: args.quiet.0,
         hold: args.hold.0,
@@ -53,22 +54,35 @@ pub(super) fn observed(world: &mut World, scenario: &Scenario, console: &Console
     Ok(play(world, scenario, &Observer { step: &step, tick: &tick })?)
 }
 
-/// `12.4 s  UDP → 11,203 answered, 4 lost   ← 11,198 answered, silent for 0.31 s`
+/// What [`counters`] means, for a heading.
+pub(super) const COUNTERS: &str = "UDP packets answered: → asked by the cloud pod, ← by the hybrid pod.";
+
+/// `   5.0 s   → 1,010, 4,001 missing   ← 1,009, 4,001 missing   silent for 4.00 s`
 fn counters(at: Duration, live: &[Live]) -> String {
-    let mut line = format!("  {:5.1} s  UDP", at.as_secs_f64());
+    let mut line = format!("  {:5.1} s", at.as_secs_f64());
+    let mut silent = Duration::ZERO;
     for probe in live.iter().filter(|probe| probe.kind == Kind::Udp) {
         let arrow = match probe.direction {
-            Direction::CloudToHybrid => "cloud → hybrid",
-            Direction::HybridToCloud => "hybrid → cloud",
+            Direction::CloudToHybrid => "→",
+            Direction::HybridToCloud => "←",
         };
+        line.push_str(&format!("   {arrow} {}", count(probe.answered)));
         let missing = probe.sent - probe.answered;
-        line.push_str(&format!("  {arrow} {} of {} answered", count(probe.answered), count(probe.sent)));
-        if probe.silent > Duration::from_millis(100) {
-            line.push_str(&format!(", {} missing, silent for {}", count(missing), length(probe.silent)));
+        if missing > UNDER_WAY {
+            line.push_str(&format!(", {} missing", count(missing)));
         }
+        silent = silent.max(probe.silent);
+    }
+    if silent > NOTICED {
+        line.push_str(&format!("   silent for {}", length(silent)));
     }
     line
 }
+
+/// Packets that may be under way between two pods without anything being wrong.
+const UNDER_WAY: u64 = 10;
+/// Silence that is worth a word.
+const NOTICED: Duration = Duration::from_millis(100);
 
 /// Writes the report of each run, and one picture of all of them.
 pub(super) fn save(directory: &Path, runs: &[Run]) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use hybridge_lab::netns::Netns;
 use hybridge_lab::report::figures::length;
-use hybridge_lab::world::World;
+use hybridge_lab::world::{World, ping};
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::setsid;
 
@@ -33,10 +34,10 @@ pub(super) fn up(args: &WorldArgs, out: Option<PathBuf>, control: Control) -> Re
     console.data(&overview(&world, carrying));
 
     let (ended, end) = mpsc::channel();
-    let namespaces: Vec<Netns> = world.topology.namespaces().into_iter().cloned().collect();
+    let hosts = hosts(&world);
     let by_request = ended.clone();
     std::thread::spawn(move || {
-        serve(&control, &namespaces);
+        serve(&control, &hosts);
         // The receiver can only be gone because the world has ended already.
         let _over = by_request.send("`hybridge-lab down`");
     });
@@ -50,7 +51,7 @@ pub(super) fn up(args: &WorldArgs, out: Option<PathBuf>, control: Control) -> Re
 }
 
 /// Answers until somebody asks for the end.
-fn serve(control: &Control, namespaces: &[Netns]) {
+fn serve(control: &Control, hosts: &[(Netns, Option<Ipv4Addr>)]) {
     let user = File::open("/proc/self/ns/user");
     while let Ok((request, caller)) = control.next() {
         // A caller that went away before its answer came does not matter to the world.
@@ -60,11 +61,12 @@ fn serve(control: &Control, namespaces: &[Netns]) {
                 let _gone = caller.answer("down", &[]);
                 return;
             }
-            (Request::Enter(host), Ok(user)) => match namespaces.iter().find(|ns| ns.name() == host) {
-                Some(ns) => caller.answer("enter", &[ns.fd(), user.as_fd()]),
+            (Request::Enter(host), Ok(user)) => match hosts.iter().find(|(ns, _)| ns.name() == host) {
+                Some((ns, Some(address))) => caller.answer(&address.to_string(), &[ns.fd(), user.as_fd()]),
+                Some((ns, None)) => caller.answer("no address", &[ns.fd(), user.as_fd()]),
                 None => {
-                    let hosts: Vec<&str> = namespaces.iter().map(Netns::name).collect();
-                    caller.answer(&format!("there is no host `{host}`; there are {}", hosts.join(", ")), &[])
+                    let names: Vec<&str> = hosts.iter().map(|(ns, _)| ns.name()).collect();
+                    caller.answer(&format!("there is no host `{host}`; there are {}", names.join(", ")), &[])
                 }
             },
             (Request::Enter(_), Err(error)) => caller.answer(&format!("cannot open the user namespace: {error}"), &[]),
@@ -86,20 +88,24 @@ fn wait_for_signal() -> &'static str {
     })
 }
 
-fn overview(world: &World, carrying: Duration) -> String {
+/// Every namespace, and the address where it is one host's.
+fn hosts(world: &World) -> Vec<(Netns, Option<Ipv4Addr>)> {
     let topology = &world.topology;
-    let mut text = format!("Up; packets cross after {}.\n\n", length(carrying));
-    let hosts = topology.legs().map(|leg| &leg.host).chain([&topology.cloud_pod]);
+    let hosts = [&topology.cloud_pod].into_iter().chain(topology.legs().map(|leg| &leg.host));
     let hybrid = topology.hybrid.iter().flat_map(|hybrid| [&hybrid.node, &hybrid.pod]);
-    for host in hosts.chain(hybrid) {
-        text.push_str(&format!("  {:<14} {}\n", host.name(), host.address));
+    let hosts = hosts.chain(hybrid).map(|host| (host.ns.clone(), Some(host.address)));
+    hosts.chain([(topology.vpc_router.clone(), None), (topology.site_router.clone(), None)]).collect()
+}
+
+fn overview(world: &World, carrying: Duration) -> String {
+    let mut text = format!("Up; packets cross after {}.\n\n", length(carrying));
+    for (ns, address) in hosts(world) {
+        text.push_str(&format!("  {:<14} {}\n", ns.name(), address.map_or("-".into(), |address| address.to_string())));
     }
-    text.push_str(&format!("  {:<14} -\n  {:<14} -\n", topology.vpc_router.name(), topology.site_router.name()));
-    let pod = topology.hybrid[0].pod.address;
     let carrier = world.active().map_or("gateway-a", |index| world.gateways[index].name());
     text.push_str(&format!(
-        "\nLook inside:   hybridge-lab exec cloud-pod -- ping {pod}\n               hybridge-lab exec {carrier} -- bash\n\
-         Logs:          {}\nEnd it:        Ctrl-C, or hybridge-lab down\n",
+        "\nTry:       hybridge-lab ping cloud-pod hybrid-1-pod\n           hybridge-lab exec {carrier} -- ip route\n\
+         Logs:      {}\nEnd it:    Ctrl-C, or hybridge-lab down\n",
         world.directory.display()
     ));
     text
@@ -152,15 +158,43 @@ pub(super) fn down(name: &str) -> Result<(), Failure> {
 
 /// Becomes a command inside the network namespace of a host.
 pub(super) fn exec(name: &str, host: &str, command: &[OsString]) -> Result<(), Failure> {
-    let none = || anyhow!("no world named `{name}` is up; start one with `hybridge-lab up`");
-    let (said, descriptors) = ask(name, &Request::Enter(host.into()))?.ok_or_else(none).map_err(Failure::Input)?;
-    let [network, user]: [OwnedFd; 2] = descriptors.try_into().map_err(|_| Failure::Input(anyhow!(said)))?;
-    let inode = |file: File| file.metadata().map(|metadata| metadata.ino());
-    if inode(user.try_clone()?.into())? != inode(File::open("/proc/self/ns/user")?)? {
-        setns(&user, CloneFlags::CLONE_NEWUSER).context("cannot enter the world's user namespace")?;
-    }
+    let (_, network) = enter(name, host)?;
     setns(&network, CloneFlags::CLONE_NEWNET).with_context(|| format!("cannot enter the network namespace of {host}"))?;
     let (program, arguments) = command.split_first().expect("clap asks for at least one word");
     let failed = Command::new(program).args(arguments).exec();
     Err(Failure::input(anyhow::Error::from(failed).context(format!("cannot execute {}", program.display()))))
+}
+
+/// Four echo requests, one a second; fails unless each is answered.
+pub(super) fn ping_between(name: &str, from: &str, to: &str) -> Result<(), Failure> {
+    let console = Console::new();
+    let address = match to.parse::<Ipv4Addr>() {
+        Ok(address) => address,
+        Err(_) => enter(name, to)?.0.parse().map_err(|_| Failure::input(anyhow!("{to} has no address of its own")))?,
+    };
+    let (_, network) = enter(name, from)?;
+    setns(&network, CloneFlags::CLONE_NEWNET).with_context(|| format!("cannot enter the network namespace of {from}"))?;
+    let ns = Netns::current(from)?;
+    let mut lost = 0;
+    for number in 1..=4 {
+        let reply = ping(&ns, address, Duration::from_secs(1))?;
+        lost += u32::from(reply.is_none());
+        console.data(&format!("{number}: {from} → {to} ({address}): {}\n", reply.map_or("no reply".into(), length)));
+        if number < 4 {
+            std::thread::sleep(Duration::from_secs(1).saturating_sub(reply.unwrap_or(Duration::from_secs(1))));
+        }
+    }
+    if lost == 0 { Ok(()) } else { Err(Failure::Check) }
+}
+
+/// Enters the user namespace of a world, where it has one of its own; gives back the address and the network namespace of a host.
+fn enter(name: &str, host: &str) -> Result<(String, OwnedFd), Failure> {
+    let none = || anyhow!("no world named `{name}` is up; start one with `hybridge-lab up`");
+    let (said, descriptors) = ask(name, &Request::Enter(host.into()))?.ok_or_else(none).map_err(Failure::Input)?;
+    let [network, user]: [OwnedFd; 2] = descriptors.try_into().map_err(|_| Failure::Input(anyhow!(said.clone())))?;
+    let inode = |file: File| file.metadata().map(|metadata| metadata.ino());
+    if inode(user.try_clone()?.into())? != inode(File::open("/proc/self/ns/user")?)? {
+        setns(&user, CloneFlags::CLONE_NEWUSER).context("cannot enter the world's user namespace")?;
+    }
+    Ok((said, network))
 }

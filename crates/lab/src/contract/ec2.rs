@@ -23,6 +23,7 @@ pub async fn ec2(server: &Endpoint, vpc: &Vpc) -> Vec<Case> {
     let api = Api { server, vpc };
     vec![
         Case { name: "an instance has its primary interface", outcome: api.instance().await },
+        Case { name: "instances are found by VPC and address", outcome: api.instances_at().await },
         Case { name: "a missing instance is refused by id and left out by filter", outcome: api.missing_instance().await },
         Case { name: "tables are found by id and by filter", outcome: api.tables().await },
         Case { name: "a missing table is refused by id and left out by filter", outcome: api.missing_table().await },
@@ -102,6 +103,26 @@ impl Api<'_> {
         equal("the interface's place", element(interfaces, "deviceIndex"), Some("0"))?;
         equal("the interface's VPC", element(interfaces, "vpcId"), Some(vpc.as_str()))?;
         holds("its check is shown", element(interfaces, "sourceDestCheck").is_some(), interfaces)
+    }
+
+    async fn instances_at(&self) -> Result<(), Wrong> {
+        let Vpc { instance, vpc, .. } = self.vpc;
+        let answer = self.succeed("DescribeInstances", &[("InstanceId.1", instance.as_str())]).await?;
+        let interfaces = element(&answer, "networkInterfaceSet").unwrap_or_default();
+        let address = element(interfaces, "privateIpAddress").unwrap_or_default();
+        let filters = |vpc| {
+            [
+                ("Filter.1.Name", "vpc-id"),
+                ("Filter.1.Value.1", vpc),
+                ("Filter.2.Name", "private-ip-address"),
+                ("Filter.2.Value.1", "192.0.2.1"),
+                ("Filter.2.Value.2", address),
+            ]
+        };
+        let found = self.succeed("DescribeInstances", &filters(vpc.as_str())).await?;
+        equal("the instance", element(&found, "instanceId"), Some(instance.as_str()))?;
+        let none = self.succeed("DescribeInstances", &filters("vpc-0dead0dead0dead00")).await?;
+        holds("nothing is found in another VPC", !none.contains("<instanceId>"), none)
     }
 
     async fn missing_instance(&self) -> Result<(), Wrong> {

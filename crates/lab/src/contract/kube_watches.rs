@@ -128,7 +128,18 @@ async fn streamed_list(server: &Endpoint) -> Result<(), Wrong> {
     delete(server, &format!("{CILIUM_NODES}/contract-streamed")).await.map(drop)
 }
 
+/// Under load a real server may end a watch before its bookmark is due, so there are several attempts.
 async fn end_in_time(server: &Endpoint) -> Result<(), Wrong> {
+    for _ in 0..5 {
+        if bookmarks_until_end(server).await? > 0 {
+            return Ok(());
+        }
+    }
+    holds("there is a bookmark before the end", false, "none in five watches")
+}
+
+/// How many bookmarks a watch of three seconds gets.
+async fn bookmarks_until_end(server: &Endpoint) -> Result<u32, Wrong> {
     let version = version_of_list(server, LEASES).await?;
     let start = Instant::now();
     let path = format!("{LEASES}?watch=true&allowWatchBookmarks=true&timeoutSeconds=3&resourceVersion={version}");
@@ -142,9 +153,9 @@ async fn end_in_time(server: &Endpoint) -> Result<(), Wrong> {
             holds("a bookmark has a version", event["object"]["metadata"]["resourceVersion"].is_string(), &event)?;
         }
     }
-    holds("there is a bookmark before the end", bookmarks > 0, bookmarks)?;
     let took = start.elapsed();
-    holds("it takes the time asked for", (Duration::from_secs(2)..Duration::from_secs(6)).contains(&took), took)
+    holds("it takes the time asked for", (Duration::from_secs(2)..Duration::from_secs(6)).contains(&took), took)?;
+    Ok(bookmarks)
 }
 
 async fn forgotten(server: &Endpoint) -> Result<(), Wrong> {

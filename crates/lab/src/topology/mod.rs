@@ -10,6 +10,7 @@
 //! Everything is made inside namespaces of the lab's own; nothing of the host changes. What the VPC router forwards
 //! beyond this static picture is the business of [`crate::router`].
 
+mod offload;
 mod plan;
 mod wire;
 
@@ -47,6 +48,15 @@ pub enum TopologyError {
         given: u8,
         /// How many there can be.
         most: u8,
+    },
+    /// Checksum offload could not be switched off.
+    #[error("cannot switch off checksum offload of {pod}")]
+    Offload {
+        /// The pod.
+        pod: String,
+        /// What the kernel said.
+        #[source]
+        source: std::io::Error,
     },
     /// A wire could not be made or changed.
     #[error(transparent)]
@@ -168,6 +178,15 @@ impl Topology {
     /// Undoes [`Self::cut`].
     pub fn mend(&self, leg: &Leg) -> Result<(), TopologyError> {
         Ok(wire::configure(&uplink(&leg.host.ns, &leg.plan))?)
+    }
+
+    /// Makes pods send packets with checksums, as those have that come from a real wire (see `offload`).
+    pub fn compute_checksums(&self) -> Result<(), TopologyError> {
+        for pod in self.hybrid.iter().map(|hybrid| &hybrid.pod).chain([&self.cloud_pod]) {
+            let failed = |source| TopologyError::Offload { pod: pod.name().into(), source };
+            offload::compute_checksums(&pod.ns, UPLINK).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// Removes a network device of a host, as an operator's mistake would.

@@ -122,6 +122,7 @@ impl World {
         let crew = Crew::new(&topology, &cluster, &journal, &config.directory)?;
         let agents = topology.hybrid.iter().map(|hybrid| crew.start(hybrid, config.delays.vtep_of(hybrid.node.name()))).collect();
         if config.host == HostKind::Eks {
+            topology.compute_checksums()?;
             for leg in &topology.gateways {
                 eks::make_eks_node(&leg.host.ns, leg.host.address, &config.size.vpc_cidrs())?;
             }
@@ -179,10 +180,16 @@ impl World {
 
     /// Waits until routes and CiliumVTEPConfig lead to one gateway and packets cross both ways; says which gateway.
     pub fn wait_carrying(&self, within: Duration) -> Result<usize, WorldError> {
-        let start = Instant::now();
-        self.wait("routes and CiliumVTEPConfig to lead to one gateway", within, |world| world.active().is_some())?;
-        self.wait("packets to cross both ways", within.saturating_sub(start.elapsed()), Self::all_pods_connected)?;
-        self.active().ok_or_else(|| self.timeout("routes and CiliumVTEPConfig to stay where they are", within))
+        let deadline = Instant::now() + within;
+        loop {
+            let left = || deadline.saturating_duration_since(Instant::now());
+            self.wait("routes and CiliumVTEPConfig to lead to one gateway", left(), |world| world.active().is_some())?;
+            self.wait("packets to cross both ways", left(), Self::all_pods_connected)?;
+            // Leadership may have moved on while packets crossed.
+            if let Some(index) = self.active() {
+                return Ok(index);
+            }
+        }
     }
 
     /// Waits until the traffic is carried by a gateway whose process runs and whose host is there.
