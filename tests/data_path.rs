@@ -1,5 +1,7 @@
 //! The gateway's plans on a real kernel: whatever came before, the kernel ends up as it should be.
 
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 

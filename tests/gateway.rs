@@ -1,5 +1,7 @@
 //! The gateway in the lab's world: real processes, real packets, built-in Kubernetes and EC2 APIs.
 
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
 mod setting;
 
 use std::time::{Duration, Instant};

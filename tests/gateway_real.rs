@@ -1,5 +1,7 @@
 //! The gateway against a real kube-apiserver with RBAC, etcd, and an independent EC2 emulator.
 
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
 mod setting;
 
 mod with_real_parts {

@@ -15,9 +15,11 @@ use crate::world::{World, WorldError};
 const GRACE: Duration = Duration::from_secs(30);
 /// How long a gateway that was started again may take to be ready, and the pair of them to carry traffic.
 const READY: Duration = Duration::from_secs(30);
-/// Between the end of a gateway and the start of the one that replaces it on the same node, and between two replacements: the
-/// least that scheduler, kubelet and container runtime take. The reference chart's readiness probe alone waits 5 s.
+/// Between the end of a gateway and the start of the one that replaces it on the same node: about what scheduler, kubelet and
+/// container runtime take.
 const REPLACEMENT: Duration = Duration::from_secs(2);
+/// Between the start of a gateway and the end of the next one: `initialDelaySeconds` of the reference chart's readiness probe.
+const READINESS_DELAY: Duration = Duration::from_secs(5);
 /// The gateways' tunnel device.
 const GATEWAY_DEVICE: &str = "hybrid_vxlan0";
 
@@ -164,57 +166,50 @@ pub struct Done {
 pub fn inject(world: &mut World, fault: Fault) -> Result<Done, WorldError> {
     let gateway = world.active().ok_or_else(|| world.idle())?;
     let done = Done { fault, gateway, pod_cidr: world.topology.hybrid[0].pod_cidr };
-    let name = world.gateways[gateway].name().to_owned();
-    let node = world.topology.hybrid[0].node.name().to_owned();
+    if let Some((host, what)) = announcement(world, fault, gateway) {
+        note(world, &host, what);
+    }
     match fault {
-        Fault::Sigterm => {
-            note(world, &name, format!("SIGTERM {name}"));
-            world.gateways[gateway].signal(Signal::SIGTERM)?;
-        }
+        Fault::Sigterm => world.gateways[gateway].signal(Signal::SIGTERM)?,
         Fault::Restart => restart_all(world, gateway)?,
-        Fault::Sigkill => {
-            note(world, &name, format!("SIGKILL {name}"));
-            world.gateways[gateway].signal(Signal::SIGKILL)?;
-        }
-        Fault::HostLoss => {
-            note(world, &name, format!("links of {name} down"));
-            world.cut(gateway)?;
-        }
-        Fault::Terminate => {
-            note(world, &name, format!("{name} terminated"));
-            world.terminate(gateway)?;
-        }
-        Fault::NodeDelete => {
-            note(world, &node, format!("CiliumNode {node} deleted"));
-            world.cluster.delete_cilium_node(&node)?;
-        }
-        Fault::PodCidrMove => {
-            let spare = pod_cidr().split(24).nth(250).expect("a /16 has 256 networks of 24 bits");
-            note(world, &node, format!("pods of {node} move to {spare}"));
-            world.move_pods(0, spare)?;
-        }
-        Fault::RouteDelete => {
-            note(world, "ec2", format!("routes to {} deleted", pod_cidr()));
-            world.cloud.delete_route(pod_cidr())?;
-        }
-        Fault::VtepDelete => {
-            note(world, "kubernetes", "CiliumVTEPConfig deleted".into());
-            world.cluster.delete_vtep()?;
-        }
-        Fault::DeviceDelete => {
-            note(world, &name, format!("{GATEWAY_DEVICE} of {name} deleted"));
-            world.topology.delete_device(&world.gateways[gateway].leg.host.ns, GATEWAY_DEVICE)?;
-        }
-        Fault::KubeDown => {
-            note(world, "kubernetes", "API server down".into());
-            world.set_kube_down(true)?;
-        }
-        Fault::Ec2Fail => {
-            note(world, "ec2", "EC2 fails".into());
-            world.cloud.set_failing(&world.topology, true)?;
-        }
+        Fault::Sigkill => world.gateways[gateway].signal(Signal::SIGKILL)?,
+        Fault::HostLoss => world.cut(gateway)?,
+        Fault::Terminate => world.terminate(gateway)?,
+        Fault::NodeDelete => world.cluster.delete_cilium_node(world.topology.hybrid[0].node.name())?,
+        Fault::PodCidrMove => world.move_pods(0, spare_pod_cidr())?,
+        Fault::RouteDelete => world.cloud.delete_route(pod_cidr())?,
+        Fault::VtepDelete => world.cluster.delete_vtep()?,
+        Fault::DeviceDelete => world.topology.delete_device(&world.gateways[gateway].leg.host.ns, GATEWAY_DEVICE)?,
+        Fault::KubeDown => world.set_kube_down(true)?,
+        Fault::Ec2Fail => world.cloud.set_failing(&world.topology, true)?,
     }
     Ok(done)
+}
+
+/// Whom a fault is about to hit, and how the journal calls it. A restart notes its own steps.
+fn announcement(world: &World, fault: Fault, gateway: usize) -> Option<(String, String)> {
+    let name = world.gateways[gateway].name();
+    let node = world.topology.hybrid[0].node.name();
+    let (host, what) = match fault {
+        Fault::Restart => return None,
+        Fault::Sigterm => (name, format!("SIGTERM {name}")),
+        Fault::Sigkill => (name, format!("SIGKILL {name}")),
+        Fault::HostLoss => (name, format!("links of {name} down")),
+        Fault::Terminate => (name, format!("{name} terminated")),
+        Fault::DeviceDelete => (name, format!("{GATEWAY_DEVICE} of {name} deleted")),
+        Fault::NodeDelete => (node, format!("CiliumNode {node} deleted")),
+        Fault::PodCidrMove => (node, format!("pods of {node} move to {}", spare_pod_cidr())),
+        Fault::RouteDelete => ("ec2-api", format!("routes to {} deleted", pod_cidr())),
+        Fault::VtepDelete => ("api-server", "CiliumVTEPConfig deleted".into()),
+        Fault::KubeDown => ("api-server", "API server down".into()),
+        Fault::Ec2Fail => ("ec2-api", "EC2 fails".into()),
+    };
+    Some((host.into(), what))
+}
+
+/// A pod network that no hybrid node of the lab has at first.
+fn spare_pod_cidr() -> Cidr4 {
+    pod_cidr().split(24).nth(250).expect("a /16 has 256 networks of 24 bits")
 }
 
 /// Undoes a fault as far as it can be undone: a terminated instance stays terminated, and what gateways repaired stays.
@@ -243,11 +238,11 @@ pub fn undo(world: &mut World, done: &Done) -> Result<(), WorldError> {
             world.move_pods(0, pod_cidr)?;
         }
         Fault::KubeDown => {
-            note(world, "kubernetes", "API server up".into());
+            note(world, "api-server", "API server up".into());
             world.set_kube_down(false)?;
         }
         Fault::Ec2Fail => {
-            note(world, "ec2", "EC2 works again".into());
+            note(world, "ec2-api", "EC2 works again".into());
             world.cloud.set_failing(&world.topology, false)?;
         }
         Fault::Restart | Fault::Terminate | Fault::RouteDelete | Fault::VtepDelete | Fault::DeviceDelete => {}
@@ -298,9 +293,10 @@ fn restart_all(world: &mut World, active: usize) -> Result<(), WorldError> {
         }
         std::thread::sleep(REPLACEMENT);
         world.start_gateway(index)?;
+        let started = Instant::now();
         world.wait_ready(index, READY)?;
         world.wait_settled(READY)?;
-        std::thread::sleep(REPLACEMENT);
+        std::thread::sleep(READINESS_DELAY.saturating_sub(started.elapsed()));
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The world around a gateway, with the gateway's part played by hand: does every piece obey what it should?
 
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -35,8 +37,7 @@ fn world(change: impl FnOnce(&mut WorldConfig)) -> (World, tempfile::TempDir) {
 fn program(world: &World, gateway: usize) {
     let address = world.gateways[gateway].address();
     let vxlan = Vxlan { vni: 2, port: 8472, local: Some(address), learning: false, external: false };
-    let mut changes =
-        vec![Change::CreateVxlan(VxlanSpec { name: DEVICE.into(), mac: MacAddr::of_gateway(address), mtu: 1450, vxlan })];
+    let mut changes = vec![Change::CreateVxlan(VxlanSpec { name: DEVICE.into(), mac: MacAddr::of_gateway(address), mtu: 1450, vxlan })];
     for hybrid in &world.topology.hybrid {
         let node = hybrid.node.address;
         let mac = MacAddr::of_peer(node);
@@ -119,7 +120,10 @@ fn packets_cross_where_routes_and_vtep_lead() {
 
         let marks = |source| world.journal.entries().into_iter().filter(move |e| e.source == source).map(|e| (e.host, e.what));
         let routes: Vec<_> = marks(Source::Route).map(|(_, what)| what).collect();
-        assert_eq!(routes, ["route 10.250.0.0/16 → gateway-a"; 2].into_iter().chain(["route 10.250.0.0/16 → gateway-b"; 2]).collect::<Vec<_>>());
+        assert_eq!(
+            routes,
+            ["route 10.250.0.0/16 → gateway-a"; 2].into_iter().chain(["route 10.250.0.0/16 → gateway-b"; 2]).collect::<Vec<_>>()
+        );
         let nodes: BTreeMap<_, _> = marks(Source::Vtep).collect();
         let last = "VTEP 10.0.0.0/16 → gateway-b".to_owned();
         assert_eq!(nodes, BTreeMap::from([("hybrid-1".to_owned(), last.clone()), ("hybrid-2".to_owned(), last)]));
@@ -302,7 +306,10 @@ fn gateways_start_like_pods_of_the_chart_and_nothing_of_the_machine_leaks_in() {
     isolated(|| {
         let directory = tempfile::tempdir().unwrap();
         let script = directory.path().join("gateway");
-        write_script(&script, "env | sort; hostname; cat /run/secrets/kubernetes.io/serviceaccount/namespace; echo; ip -4 -o address show dev eth0; exec sleep 60");
+        write_script(
+            &script,
+            "env | sort; hostname; cat /run/secrets/kubernetes.io/serviceaccount/namespace; echo; ip -4 -o address show dev eth0; exec sleep 60",
+        );
         // SAFETY: this process runs one test and has no other thread yet.
         #[allow(unsafe_code, reason = "a variable of the machine must not reach gateways, so one is set")]
         unsafe {

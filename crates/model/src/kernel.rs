@@ -43,7 +43,7 @@ pub struct Vxlan {
     pub external: bool,
 }
 
-/// A VXLAN device to be made.
+/// A VXLAN device to be made. Its outer packets carry no UDP checksum (RFC 7348 §5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VxlanSpec {
     /// Name of the device.

@@ -19,6 +19,9 @@ const SET: u16 = NLM_F_CREATE | NLM_F_REPLACE;
 pub(crate) fn create_vxlan(spec: &VxlanSpec) -> Request {
     let vxlan = spec.vxlan;
     let mut parameters = vec![InfoVxlan::Id(vxlan.vni), InfoVxlan::Port(vxlan.port), InfoVxlan::Learning(vxlan.learning)];
+    // The outer UDP checksum is left out, as RFC 7348 §5 asks for: where source NAT changes the outer port of a packet whose inner
+    // checksum is still to be computed, the kernel would otherwise send a wrong one.
+    parameters.push(InfoVxlan::UDPCsum(false));
     parameters.extend(vxlan.local.map(InfoVxlan::Local));
     parameters.extend(vxlan.external.then_some(InfoVxlan::CollectMetadata(true)));
     let mut message = LinkMessage::default();

@@ -117,9 +117,7 @@ fn endpoint(value: &Value, place: &str, mask: Option<u8>) -> Result<Endpoint, Pr
     let text = |field: &str| value[field].as_str().ok_or_else(|| Problem::new(format!("{place}.{field}"), "no text"));
     let cidr: Cidr4 = text("cidr")?.parse().map_err(|e| Problem::new(format!("{place}.cidr"), format!("{e}")))?;
     let tunnel = text("tunnelEndpoint")?;
-    let tunnel = tunnel
-        .parse()
-        .map_err(|_| Problem::new(format!("{place}.tunnelEndpoint"), format!("`{tunnel}` is no IPv4 address")))?;
+    let tunnel = tunnel.parse().map_err(|_| Problem::new(format!("{place}.tunnelEndpoint"), format!("`{tunnel}` is no IPv4 address")))?;
     let mac: MacAddr = text("mac")?.parse().map_err(|e| Problem::new(format!("{place}.mac"), format!("{e}")))?;
     let cidr = match mask {
         Some(length) => Cidr4::containing(cidr.network(), length).expect("a mask has at most 32 bits"),

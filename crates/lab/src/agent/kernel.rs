@@ -211,10 +211,10 @@ fn read_device(link: &LinkMessage) -> Option<Device> {
 
 fn read_source(rule: &RuleMessage) -> Option<Cidr4> {
     let ours = rule.attributes.contains(&RuleAttribute::Priority(TABLE)) && rule.attributes.contains(&RuleAttribute::Table(TABLE));
-    let source = rule.attributes.iter().find_map(|attribute| match attribute {
-        RuleAttribute::Source(IpAddr::V4(address)) => Some(*address),
-        _ => None,
-    })?;
+    let source = rule
+        .attributes
+        .iter()
+        .find_map(|attribute| if let RuleAttribute::Source(IpAddr::V4(address)) = attribute { Some(*address) } else { None })?;
     ours.then(|| Cidr4::containing(source, rule.header.src_len)).flatten()
 }
 

@@ -14,5 +14,5 @@ mod run;
 pub use config::{Endpoint, MAX_ENDPOINTS, Problem, VtepConfig};
 pub use kernel::KernelError;
 pub use plan::{DEVICE, Desired, Device, NodeFacts, Observed, Step, TABLE, VNI, VXLAN_PORT, plan};
-pub use read::follow;
+pub use read::{Seen, follow};
 pub use run::{Event, obey};

@@ -100,13 +100,8 @@ impl Desired {
     /// by neighbour and forwarding tables: the first keeps its entry, the other is reported.
     pub fn new(node: &NodeFacts, config: Option<&VtepConfig>) -> (Self, Vec<Problem>) {
         let device = Device { mac: MacAddr::of_peer(node.node_ip), local: node.node_ip, mtu: node.underlay_mtu - VXLAN_OVERHEAD };
-        let mut desired = Self {
-            device,
-            sources: node.pod_cidrs.clone(),
-            routes: BTreeMap::new(),
-            neighbours: BTreeMap::new(),
-            fdb: BTreeMap::new(),
-        };
+        let mut desired =
+            Self { device, sources: node.pod_cidrs.clone(), routes: BTreeMap::new(), neighbours: BTreeMap::new(), fdb: BTreeMap::new() };
         let mut problems = config.map(|c| c.problems.clone()).unwrap_or_default();
         for endpoint in config.iter().flat_map(|c| c.endpoints.values()) {
             let mac = *desired.neighbours.entry(endpoint.tunnel).or_insert(endpoint.mac);

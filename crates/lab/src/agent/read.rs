@@ -6,18 +6,31 @@ use hybridge_kube_io::Kube;
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// Asks for the object named `name` every `period` and shows it through `objects` when it changed, for as long as somebody
+/// What is known of the object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Seen {
+    /// Nothing yet: the API server has not answered since the agent started. What is in the kernel stays.
+    #[default]
+    Nothing,
+    /// There is no such object.
+    Missing,
+    /// The object.
+    Object(Value),
+}
+
+/// Asks for the object named `name` every `period` and shows it through `seen` when it changed, for as long as somebody
 /// looks. While the API server does not answer, the last object stands: traffic must not depend on it.
-pub async fn follow(kube: Kube, name: &str, period: Duration, objects: watch::Sender<Option<Value>>) {
+pub async fn follow(kube: Kube, name: &str, period: Duration, seen: watch::Sender<Seen>) {
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while !objects.is_closed() {
+    while !seen.is_closed() {
         ticks.tick().await;
         match kube.vtep(name).await {
             Ok(found) => {
-                objects.send_if_modified(|known| {
-                    let changed = *known != found;
-                    *known = found;
+                let now = found.map_or(Seen::Missing, Seen::Object);
+                seen.send_if_modified(|known| {
+                    let changed = *known != now;
+                    *known = now;
                     changed
                 });
             }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::config::{Problem, VtepConfig};
 use super::kernel::{Kernel, KernelError};
 use super::plan::{Desired, NodeFacts, Step, plan};
+use super::read::Seen;
 
 /// How often the kernel is compared although no new object came: repairs what somebody else changed.
 const RESYNC: Duration = Duration::from_secs(5);
@@ -23,27 +24,34 @@ pub struct Event {
     pub problems: Vec<Problem>,
 }
 
-/// Obeys each object that `objects` shows (`None`: there is none) until its sender is gone.
+/// Obeys each object that `objects` shows until its sender is gone.
 ///
 /// Must run on a runtime whose threads are in the node's network namespace, with CAP_NET_ADMIN there. Failures are logged
 /// and tried again with the next object or at the next comparison. `events` gets one event for each change of the kernel.
-pub async fn obey(node: NodeFacts, mut objects: watch::Receiver<Option<Value>>, events: mpsc::UnboundedSender<Event>) {
+pub async fn obey(node: NodeFacts, mut objects: watch::Receiver<Seen>, events: mpsc::UnboundedSender<Event>) {
     loop {
         let object = objects.borrow_and_update().clone();
-        match converge(&node, object.as_ref()).await {
-            Ok(event) if event.steps.is_empty() => {}
-            Ok(event) => {
+        let done = match &object {
+            Seen::Nothing => None,
+            Seen::Missing => Some(converge(&node, None).await),
+            Seen::Object(object) => Some(converge(&node, Some(object)).await),
+        };
+        match done {
+            None => {}
+            Some(Ok(event)) if event.steps.is_empty() => {}
+            Some(Ok(event)) => {
                 for problem in &event.problems {
                     tracing::warn!(node = %node.node_ip, %problem, "part of CiliumVTEPConfig is not obeyed");
                 }
                 // Nobody listening is no reason to stop forwarding.
                 drop(events.send(event));
             }
-            Err(error) => tracing::warn!(node = %node.node_ip, error = &error as &dyn std::error::Error, "data path not as it should be"),
+            Some(Err(error)) => {
+                tracing::warn!(node = %node.node_ip, error = &error as &dyn std::error::Error, "data path not as it should be");
+            }
         }
-        match tokio::time::timeout(RESYNC, objects.changed()).await {
-            Ok(Err(_sender_gone)) => return,
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(_sender_gone)) = tokio::time::timeout(RESYNC, objects.changed()).await {
+            return;
         }
     }
 }

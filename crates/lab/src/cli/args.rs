@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use hybridge_lab::bench::Part;
 use hybridge_lab::fault::Fault;
 use hybridge_lab::kube::VtepCrd;
 use hybridge_lab::topology::{MAX_GATEWAY_HOSTS, MAX_HYBRID_NODES};
@@ -24,7 +25,8 @@ const EXAMPLES: &str = "Examples:
   hybridge-lab demo
   hybridge-lab run --fault host-loss
   hybridge-lab run --fault restart --host eks -o json --out results
-  hybridge-lab run --fault sigterm --gateway-bin ./another-gateway
+  hybridge-lab run --fault sigterm --gateway-bin ./another-gateway --out other
+  hybridge-lab compare results/report.json other/report.json
   hybridge-lab up --detach && hybridge-lab ping cloud-pod hybrid-1-pod; hybridge-lab down
   hybridge-lab exec gateway-a -- ip route";
 
@@ -41,6 +43,18 @@ pub(super) enum Command {
     /// Does faults to a world while probes are at work, and reports what they saw
     #[command(after_help = faults_help())]
     Run(RunArgs),
+    /// Measures a gateway: time to start, memory, thousands of nodes, packets lost when gateways change over
+    #[command(after_help = bench_help())]
+    Bench(BenchArgs),
+    /// Draws reports of several runs into one picture, over one time axis
+    Compare {
+        /// report.json files of `run --out`, the uppermost first; `TITLE=FILE` gives one another title
+        #[arg(required = true, value_name = "[TITLE=]FILE")]
+        reports: Vec<String>,
+        /// The picture
+        #[arg(long, value_name = "FILE", default_value = "comparison.svg")]
+        out: PathBuf,
+    },
     /// Starts a world and keeps it until Ctrl-C or `down`
     Up {
         #[command(flatten)]
@@ -85,6 +99,28 @@ pub(super) struct Name {
     /// Which world, where there is more than one
     #[arg(long, default_value = "lab", value_name = "NAME")]
     pub(super) name: String,
+}
+
+#[derive(Args)]
+pub(super) struct BenchArgs {
+    /// The gateway to measure [default: hybridge-gateway beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub(super) gateway_bin: Option<PathBuf>,
+    /// Another gateway that takes the same settings, to be measured beside it
+    #[arg(long, value_name = "PATH")]
+    pub(super) peer: Option<PathBuf>,
+    /// What is measured; may be given several times [default: everything]
+    #[arg(long = "part", value_name = "PART")]
+    pub(super) parts: Vec<Part>,
+    /// How often; changes of gateways three times at most
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(super) runs: u8,
+    /// What goes to standard output
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(super) output: Format,
+    /// Where logs go [default: a new directory in the temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -157,7 +193,8 @@ pub(super) struct WorldArgs {
     /// Time that each call of the EC2 API takes
     #[arg(long, default_value = "0s", value_name = "TIME")]
     pub(super) ec2_latency: Time,
-    /// Time between a change of a route table and its effect on packets; of one table with `rtb-…=TIME`
+    /// Time between a change of a route table and its effect on packets; of one table with `rtb-…=TIME`. The gateways' subnets
+    /// have rtb-00000000000000001, the cloud node's has rtb-00000000000000002
     #[arg(long, value_name = "[TABLE=]TIME")]
     pub(super) route_effect_delay: Vec<TimeOf>,
     /// Time between a change of CiliumVTEPConfig and its arrival at hybrid nodes; at one node with `hybrid-1=TIME`
@@ -241,6 +278,14 @@ impl FromStr for TimeOf {
     }
 }
 
+fn bench_help() -> String {
+    let parts = Part::ALL.map(Part::name).join(", ");
+    format!(
+        "Parts: {parts}.\n  start-real and nodes-real need the real parts that `cargo xtask real` makes.\n\n\
+         Examples:\n  hybridge-lab bench --part start --part nodes\n  hybridge-lab bench --peer ./another-gateway -o json"
+    )
+}
+
 fn faults_help() -> String {
     let line = |fault: Fault| format!("  {fault:<14} {}\n", fault.help());
     let faults: String = Fault::ALL.into_iter().map(line).collect();
@@ -273,7 +318,7 @@ mod tests {
 
     #[test]
     fn every_example_parses() {
-        for help in [EXAMPLES.to_owned(), faults_help()] {
+        for help in [EXAMPLES.to_owned(), faults_help(), bench_help()] {
             for line in help.lines().filter_map(|l| l.trim().strip_prefix("hybridge-lab ")) {
                 let words = line.split([';', '&']).next().unwrap().split_whitespace();
                 assert!(Arguments::try_parse_from(["hybridge-lab"].into_iter().chain(words)).is_ok(), "{line}");

@@ -45,7 +45,7 @@ impl Console {
     }
 
     /// An error with its causes, and the way out where one is known.
-    pub(super) fn problem(&mut self, error: &anyhow::Error) {
+    pub(super) fn problem(&self, error: &anyhow::Error) {
         self.say(&format!("error: {error:#}"));
     }
 

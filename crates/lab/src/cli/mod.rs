@@ -1,6 +1,8 @@
 //! The commands of `hybridge-lab`.
 
 mod args;
+mod bench;
+mod compare;
 mod console;
 mod control;
 mod demo;
@@ -53,15 +55,17 @@ pub(crate) fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Demo { world, out } => isolated(|| demo::demo(&world, out)),
         Command::Run(run) => isolated(|| run::run(&run)),
-        Command::Up { world, name, out, detach: false } => control::Control::claim(&name.name)
-            .map_err(Failure::input)
-            .and_then(|control| isolated(|| up::up(&world, out, control))),
+        Command::Bench(bench) => isolated(|| bench::bench(&bench)),
+        Command::Compare { reports, out } => compare::compare(&reports, &out),
+        Command::Up { world, name, out, detach: false } => {
+            control::Control::claim(&name.name).map_err(Failure::input).and_then(|control| isolated(|| up::up(&world, out, control)))
+        }
         Command::Up { world: _, name, out: _, detach: true } => up::detach(&name.name),
         Command::Down { name } => up::down(&name.name),
         Command::Ping { name, from, to } => up::ping_between(&name.name, &from, &to),
         Command::Exec { name, host, command } => up::exec(&name.name, &host, &command),
     };
-    let mut console = Console::new();
+    let console = Console::new();
     match done {
         Ok(()) => Exit::Ok,
         Err(Failure::Check) => Exit::Input,

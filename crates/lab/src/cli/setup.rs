@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use hybridge_lab::topology::Size;
-use hybridge_lab::world::{Delays, Ec2Kind, HostKind, KubeKind, World, WorldConfig};
+use hybridge_lab::world::{Delays, Ec2Kind, HostKind, KubeKind, World, WorldConfig, builtin_tables};
 
 use super::Failure;
 use super::args::{Ec2Arg, HostArg, KubeArg, WorldArgs};
@@ -55,29 +55,38 @@ pub(super) fn start(config: &WorldConfig) -> Result<(World, Duration, Duration),
 
 fn delays(args: &WorldArgs) -> Result<Delays, Failure> {
     let mut delays = Delays { ec2: args.ec2_latency.0, ..Delays::default() };
+    let tables = builtin_tables();
     for delay in &args.route_effect_delay {
-        match &delay.name {
-            None => delays.routes.default = delay.time,
-            Some(table) => {
-                let table = table.parse().context("--route-effect-delay").map_err(Failure::Input)?;
-                delays.routes.per_table.insert(table, delay.time);
-            }
+        let Some(name) = &delay.name else {
+            delays.routes.default = delay.time;
+            continue;
+        };
+        if args.ec2 == Ec2Arg::Moto {
+            return Err(Failure::Input(anyhow!("--route-effect-delay {name}=…: moto names its own tables; give one time for all")));
         }
+        let table = tables.iter().find(|table| table.as_str() == name);
+        let unknown = || anyhow!("--route-effect-delay: there is no route table `{name}`; there are {} and {}", tables[0], tables[1]);
+        delays.routes.per_table.insert(table.ok_or_else(unknown).map_err(Failure::Input)?.clone(), delay.time);
     }
+    let nodes: Vec<String> = (1..=args.nodes).map(|number| format!("hybrid-{number}")).collect();
     for delay in &args.vtep_delay {
         match &delay.name {
             None => delays.vtep = delay.time,
-            Some(node) => drop(delays.vtep_of_node.insert(node.clone(), delay.time)),
+            Some(node) if nodes.contains(node) => drop(delays.vtep_of_node.insert(node.clone(), delay.time)),
+            Some(node) => {
+                let unknown = anyhow!("--vtep-delay: there is no hybrid node `{node}`; there are {}", nodes.join(", "));
+                return Err(Failure::Input(unknown));
+            }
         }
     }
     Ok(delays)
 }
 
-fn existing(path: &Path) -> Result<PathBuf, Failure> {
-    path.canonicalize().with_context(|| format!("--gateway-bin {}", path.display())).map_err(Failure::Input)
+pub(super) fn existing(path: &Path) -> Result<PathBuf, Failure> {
+    path.canonicalize().with_context(|| format!("cannot find {}", path.display())).map_err(Failure::Input)
 }
 
-fn own_gateway() -> Result<PathBuf, Failure> {
+pub(super) fn own_gateway() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe().context("cannot find out where this program is")?;
     let gateway = own.with_file_name("hybridge-gateway");
     if gateway.exists() {
@@ -89,7 +98,7 @@ fn own_gateway() -> Result<PathBuf, Failure> {
     Err(Failure::Input(missing))
 }
 
-fn directory(out: Option<PathBuf>) -> Result<PathBuf, Failure> {
+pub(super) fn directory(out: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let Some(path) = out else {
         let made = tempfile::Builder::new().prefix("hybridge-lab-").tempdir().context("cannot make a directory for logs")?;
         return Ok(made.keep());

@@ -52,24 +52,23 @@ pub(super) fn check(kind: Kind, name: &str, object: &Value) -> Result<(), Refusa
 fn lease(object: &Value) -> Result<Vec<Cause>, Refusal> {
     let spec = &object["spec"];
     for field in ["acquireTime", "renewTime"] {
-        match &spec[field] {
-            Value::Null => {}
-            Value::String(text) if is_micro_time(text) => {}
-            other => return Err(undecodable("Lease", &format!("parsing time {other} as \"2006-01-02T15:04:05.000000Z07:00\""))),
+        let time = &spec[field];
+        if !time.is_null() && !time.as_str().is_some_and(is_micro_time) {
+            return Err(undecodable("Lease", &format!("parsing time {time} as \"2006-01-02T15:04:05.000000Z07:00\"")));
         }
     }
     let mut causes = Vec::new();
     for (field, least, rule) in
         [("leaseDurationSeconds", 1, "must be greater than 0"), ("leaseTransitions", 0, "must be greater than or equal to 0")]
     {
-        match &spec[field] {
-            Value::Null => {}
-            Value::Number(number) if number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => {
-                if number.as_i64() < Some(least) {
-                    causes.push(Cause::invalid(&format!("spec.{field}"), number, rule));
-                }
-            }
-            _ => return Err(undecodable("Lease", &format!("spec.{field} is no int32"))),
+        let value = &spec[field];
+        if value.is_null() {
+            continue;
+        }
+        let number = value.as_i64().filter(|number| i32::try_from(*number).is_ok());
+        let number = number.ok_or_else(|| undecodable("Lease", &format!("spec.{field} is no int32")))?;
+        if number < least {
+            causes.push(Cause::invalid(&format!("spec.{field}"), &number, rule));
         }
     }
     Ok(causes)

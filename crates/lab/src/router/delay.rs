@@ -99,8 +99,7 @@ mod tests {
         propagation.see(at(10), &tables("tgw-2", "tgw-2"));
         assert_eq!(propagation.effective(at(10)), tables("tgw-1", "tgw-2"));
         propagation.see(at(20), &tables("tgw-3", "tgw-3"));
-        assert_eq!((propagation.next_due(), propagation.effective(at(310))), (Some(at(310)), tables("tgw-2", "tgw-3")));
-        assert_eq!((propagation.next_due(), propagation.effective(at(320))), (Some(at(320)), tables("tgw-3", "tgw-3")));
-        assert_eq!(propagation.next_due(), None);
+        assert_eq!((propagation.effective(at(310)), propagation.next_due()), (tables("tgw-2", "tgw-3"), Some(at(320))));
+        assert_eq!((propagation.effective(at(320)), propagation.next_due()), (tables("tgw-3", "tgw-3"), None));
     }
 }

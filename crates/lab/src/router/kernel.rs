@@ -7,10 +7,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use futures::TryStreamExt as _;
 use hybridge_model::Cidr4;
 use netlink_packet_route::AddressFamily;
+use netlink_packet_route::IpProtocol;
 use netlink_packet_route::link::LinkAttribute;
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage, RulePortRange};
-use netlink_packet_route::IpProtocol;
 use rtnetlink::{Handle, IpVersion, RouteMessageBuilder};
 
 use super::plan::{Action, Change, FIRST_TABLE, Hop, PRIORITIES, Port, Routing, Rule};

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ec2::Ec2State;
 use crate::journal::{Journal, Source};
-pub use delay::RouteDelays;
 use delay::Propagation;
+pub use delay::RouteDelays;
 use kernel::Kernel;
 pub use kernel::RouterError;
 pub use plan::{Action, Change, Fabric, Hop, Port, Routing, Rule, desired};
@@ -25,7 +25,7 @@ pub use plan::{Action, Change, Fabric, Hop, Port, Routing, Rule, desired};
 const RESYNC: Duration = Duration::from_secs(1);
 
 /// Makes the kernel of the calling thread's namespace obey each state until `stop`. The first state takes effect at once,
-/// later changes of a table after its delay. `settled` becomes true when the first one has.
+/// later changes of a table after its delay, and are noted. `settled` becomes true when the first one has.
 pub async fn obey(
     fabric: Fabric,
     delays: RouteDelays,
@@ -42,7 +42,7 @@ pub async fn obey(
         match converge(&fabric, &state).await {
             Ok(changes) => {
                 let at = Instant::now();
-                for change in changes.iter().filter(|_| *settled.borrow()) {
+                for change in changes.iter().filter(|change| change.is_route() && *settled.borrow()) {
                     journal.record(at, Source::Route, "vpc-router", change.to_string());
                 }
                 settled.send_replace(true);

@@ -108,6 +108,16 @@ pub enum Change {
     DeleteRule(Rule),
 }
 
+impl Change {
+    /// Whether it is about a route, as opposed to the rules of legs.
+    pub fn is_route(&self) -> bool {
+        match self {
+            Self::SetRoute(..) | Self::DeleteRoute(..) => true,
+            Self::AddRule(_) | Self::DeleteRule(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -155,11 +165,8 @@ fn rules(leg: &LegPlan, instance: Option<&Instance>, table: Option<(u32, &Table)
     let on_leg = |priority, from, action| Rule { priority, leg: Some(leg.name.clone()), from, to: None, port: None, action };
     let mut rules = vec![on_leg(NOTHING_ELSE, None, Action::Blackhole)];
     let Some(instance) = instance else { return rules };
-    let sources: Vec<_> = if instance.source_dest_check {
-        [leg.address].iter().chain(&leg.pods).map(|address| Some(*address)).collect()
-    } else {
-        vec![None]
-    };
+    let sources: Vec<_> =
+        if instance.source_dest_check { [leg.address].iter().chain(&leg.pods).map(|address| Some(*address)).collect() } else { vec![None] };
     for from in sources {
         rules.extend(table.map(|(number, _)| on_leg(ROUTE_TABLE, from, Action::Lookup(number))));
         rules.push(on_leg(LOCAL, from, Action::Lookup(MAIN)));

@@ -75,11 +75,7 @@ fn the_check_drops_transit_packets_in_both_directions() {
     route_pods_to(&mut state, Interface("eni-0".parse().unwrap()));
     assert_eq!(
         rules_of(&state, "gateway-a"),
-        [
-            "200 Lookup(1000): in by gateway-a routed",
-            "205 Lookup(254): in by gateway-a routed",
-            "210 Blackhole: in by gateway-a dropped"
-        ]
+        ["200 Lookup(1000): in by gateway-a routed", "205 Lookup(254): in by gateway-a routed", "210 Blackhole: in by gateway-a dropped"]
     );
     gateway_a(&mut state).source_dest_check = true;
     assert_eq!(pods_hop(&state), Hop::Blackhole);
@@ -102,7 +98,8 @@ fn with_the_check_on_a_node_still_sends_for_the_pods_on_its_interface() {
 #[test]
 fn a_closed_security_group_drops_vxlan_from_everywhere() {
     let mut state = state();
-    let groups = |state: &Ec2State| desired(&fabric(), state).rules.into_iter().filter(|r| r.priority == SECURITY_GROUP).collect::<Vec<_>>();
+    let groups =
+        |state: &Ec2State| desired(&fabric(), state).rules.into_iter().filter(|r| r.priority == SECURITY_GROUP).collect::<Vec<_>>();
     assert_eq!(groups(&state), []);
     gateway_a(&mut state).vxlan_open = false;
     assert_eq!(groups(&state).iter().map(ToString::to_string).collect::<Vec<_>>(), ["to 10.0.1.10 for UDP 8472 dropped"]);

@@ -157,7 +157,12 @@ impl Topology {
     pub fn namespaces(&self) -> Vec<&Netns> {
         let legs = self.gateways.iter().chain([&self.cloud_node, &self.api_server, &self.ec2_api]);
         let hybrid = self.hybrid.iter().flat_map(|h| [&h.node.ns, &h.pod.ns]);
-        [&self.cloud_pod.ns].into_iter().chain(legs.map(|leg| &leg.host.ns)).chain([&self.vpc_router, &self.site_router]).chain(hybrid).collect()
+        [&self.cloud_pod.ns]
+            .into_iter()
+            .chain(legs.map(|leg| &leg.host.ns))
+            .chain([&self.vpc_router, &self.site_router])
+            .chain(hybrid)
+            .collect()
     }
 
     /// Every leg of the VPC router that leads to a host.

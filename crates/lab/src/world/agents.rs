@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use hybridge_gateway::vtep::OBJECT_NAME;
 use hybridge_kube_io::Kube;
-use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
-use crate::agent::{self, Event, NodeFacts, Step};
+use crate::agent::{self, Event, NodeFacts, Seen, Step};
 use crate::journal::{Journal, Source};
 use crate::netns::Task;
 use crate::topology::{Hybrid, Topology, WAN_MTU};
@@ -47,8 +46,8 @@ impl Crew {
         hybrid.node.ns.spawn("agent", move |stop| async move {
             let work = async {
                 let Some(kube) = connect(&kubeconfig).await else { return };
-                let (read, seen) = watch::channel(None);
-                let (arrived, objects) = watch::channel(None);
+                let (read, seen) = watch::channel(Seen::Nothing);
+                let (arrived, objects) = watch::channel(Seen::Nothing);
                 let (events, mut noted) = mpsc::unbounded_channel();
                 let note = async {
                     while let Some(event) = noted.recv().await {
@@ -57,7 +56,12 @@ impl Crew {
                         }
                     }
                 };
-                tokio::join!(agent::follow(kube, OBJECT_NAME, POLL, read), hold_back(seen, arrived, delay), agent::obey(facts, objects, events), note);
+                tokio::join!(
+                    agent::follow(kube, OBJECT_NAME, POLL, read),
+                    hold_back(seen, arrived, delay),
+                    agent::obey(facts, objects, events),
+                    note
+                );
             };
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -78,8 +82,8 @@ async fn connect(kubeconfig: &Path) -> Option<Kube> {
 }
 
 /// Passes each value on `delay` after it came.
-async fn hold_back(mut seen: watch::Receiver<Option<Value>>, arrived: watch::Sender<Option<Value>>, delay: Duration) {
-    let mut waiting: VecDeque<(Instant, Option<Value>)> = VecDeque::new();
+async fn hold_back(mut seen: watch::Receiver<Seen>, arrived: watch::Sender<Seen>, delay: Duration) {
+    let mut waiting: VecDeque<(Instant, Seen)> = VecDeque::new();
     loop {
         let next = waiting.front().map(|(due, _)| *due);
         let due = async {

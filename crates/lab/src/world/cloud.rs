@@ -212,17 +212,22 @@ fn ids(address: Ipv4Addr) -> (InstanceId, InterfaceId) {
     (format!("i-{number:017x}").parse().expect(parsed), format!("eni-{number:017x}").parse().expect(parsed))
 }
 
+/// The route tables of a world with the built-in EC2 API: that of the gateways' subnets and that of the cloud node's.
+pub fn builtin_tables() -> [RouteTableId; 2] {
+    [1, 2].map(|number| format!("rtb-{number:017x}").parse().expect("the text is a prefix and hexadecimal digits"))
+}
+
 /// The world's VPC: gateways in one route table, the cloud node in another, both with the way to the site.
 fn initial_state(topology: &Topology) -> Ec2State {
     let parsed = "the text is a prefix and hexadecimal digits";
+    let [of_gateways, of_nodes] = builtin_tables();
     let mut state = Ec2State::new("vpc-00000000000000001".parse().expect(parsed), topology.size.vpc_cidrs());
     for leg in topology.legs().filter(|leg| leg.plan.kind != LegKind::Service) {
         let (id, interface) = ids(leg.host.address);
         state.instances.insert(id, instance(leg, interface));
     }
     let subnets = |kind| topology.legs().filter(move |leg| leg.plan.kind == kind).map(|leg| leg.plan.subnet.clone()).collect();
-    for (number, kind) in [(1, LegKind::Gateway), (2, LegKind::CloudNode)] {
-        let table: RouteTableId = format!("rtb-{number:017x}").parse().expect(parsed);
+    for (table, kind) in [(of_gateways, LegKind::Gateway), (of_nodes, LegKind::CloudNode)] {
         state.add_table(table.clone(), subnets(kind));
         let way_to_site = RouteTarget::Other("tgw-00000000000000001".into());
         state.create_route(&table, site_cidr(), way_to_site).expect("the table is new");

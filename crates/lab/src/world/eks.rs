@@ -4,7 +4,7 @@
 //! address, unless AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS names it) and of kube-proxy's KUBE-FORWARD (packets that connection
 //! tracking calls INVALID are dropped). Both need connection tracking, which they switch on.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::Ipv4Addr;
 use std::process::Stdio;
 
@@ -42,10 +42,8 @@ pub(super) fn make_eks_node(ns: &Netns, node_ip: Ipv4Addr, vpc_cidrs: &[Cidr4]) 
     let mut nft = ns.command("nft");
     nft.arg("-f").arg("-").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let run = |source| EksError::Run { namespace: ns.name().into(), source };
-    let mut child = nft.spawn().map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => EksError::NoNft(source),
-        _ => run(source),
-    })?;
+    let no_start = |source: std::io::Error| if source.kind() == ErrorKind::NotFound { EksError::NoNft(source) } else { run(source) };
+    let mut child = nft.spawn().map_err(no_start)?;
     let mut input = child.stdin.take().expect("its input is piped");
     input.write_all(rules(node_ip, vpc_cidrs).as_bytes()).map_err(run)?;
     drop(input);

@@ -27,7 +27,7 @@ use crate::netns::Task;
 use crate::router::{self, Fabric};
 use crate::topology::{Leg, LegKind, Topology, TopologyError, pod_cidr};
 use agents::Crew;
-pub use cloud::{Cloud, CloudError};
+pub use cloud::{Cloud, CloudError, builtin_tables};
 pub use cluster::{Cluster, ClusterError, GATEWAY_LABEL};
 pub use config::{ChartEnv, Delays, Ec2Kind, HostKind, KubeKind, WorldConfig};
 pub use eks::EksError;
@@ -130,7 +130,8 @@ impl World {
         let launch = launch(config, &cluster, &cloud);
         let (directory, delays) = (config.directory.clone(), config.delays.clone());
         let lost = BTreeSet::new();
-        let mut world = Self { gateways, topology, cloud, cluster, journal, directory, launch, delays, lost, crew, agents, _router: router };
+        let mut world =
+            Self { gateways, topology, cloud, cluster, journal, directory, launch, delays, lost, crew, agents, _router: router };
         for index in 0..usize::from(config.replicas).min(world.gateways.len()) {
             world.start_gateway(index)?;
         }
@@ -286,8 +287,9 @@ fn start_router(topology: &Topology, cloud: &Cloud, config: &WorldConfig, journa
     let fabric = Fabric { instances, site: topology.site() };
     let (states, delays, journal) = (cloud.ec2.watch(), config.delays.routes.clone(), journal.clone());
     let (settled, first) = watch::channel(false);
-    let task =
-        topology.vpc_router.spawn("fabric", move |stop| async move { router::obey(fabric, delays, states, (journal, settled), stop).await });
+    let task = topology
+        .vpc_router
+        .spawn("fabric", move |stop| async move { router::obey(fabric, delays, states, (journal, settled), stop).await });
     let within = Duration::from_secs(5);
     let deadline = Instant::now() + within;
     while !*first.borrow() {
