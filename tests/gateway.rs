@@ -38,13 +38,27 @@ fn every_metric_of_the_reference_is_served_under_both_spellings() {
         let leader = world.wait_settled(LONG).unwrap();
         world.wait_ready(leader, LONG).unwrap();
         let text = metrics(&world, leader);
-        let nic = ["rx", "tx"].into_iter().flat_map(|way| ["bytes", "packets", "dropped", "errors"].map(|what| format!("{way}_{what}_total")));
+        let nic =
+            ["rx", "tx"].into_iter().flat_map(|way| ["bytes", "packets", "dropped", "errors"].map(|what| format!("{way}_{what}_total")));
         let devices = nic.flat_map(|name| [format!("vxlan_{name}"), format!("primary_nic_{name}")]);
         let named = [
-            "hybrid_nodes_configured", "vtep_add_total", "vtep_add_errors_total", "vtep_remove_total", "vtep_remove_errors_total",
-            "aws_route_table_update_total", "aws_route_table_update_errors_total", "aws_route_table_update_duration_seconds_count",
-            "route_table_update_total", "route_table_update_errors_total", "route_table_update_duration_seconds_count", "leader_is_active",
-            "leader_setup_duration_seconds_count", "vxlan_interface_up", "vxlan_up", "vxlan_fdb_entries", "vxlan_route_count",
+            "hybrid_nodes_configured",
+            "vtep_add_total",
+            "vtep_add_errors_total",
+            "vtep_remove_total",
+            "vtep_remove_errors_total",
+            "aws_route_table_update_total",
+            "aws_route_table_update_errors_total",
+            "aws_route_table_update_duration_seconds_count",
+            "route_table_update_total",
+            "route_table_update_errors_total",
+            "route_table_update_duration_seconds_count",
+            "leader_is_active",
+            "leader_setup_duration_seconds_count",
+            "vxlan_interface_up",
+            "vxlan_up",
+            "vxlan_fdb_entries",
+            "vxlan_route_count",
         ];
         for name in named.into_iter().map(str::to_owned).chain(devices) {
             assert!(text.lines().any(|line| line.starts_with(&format!("hybrid_gateway_{name} "))), "{name} is missing in\n{text}");
@@ -86,7 +100,9 @@ fn sigterm_hands_the_lease_back_and_leaves_the_data_path() {
         world.wait_ready(1 - leader, LONG).unwrap();
         let watch = watch(&world);
         end(&mut world, leader);
-        world.wait("the other gateway to take the Lease that was released", Duration::from_secs(2), |w| w.active() == Some(1 - leader)).unwrap();
+        world
+            .wait("the other gateway to take the Lease that was released", Duration::from_secs(2), |w| w.active() == Some(1 - leader))
+            .unwrap();
         assert!(device_index(&world, leader) > 0);
         assert_eq!(watch.lost(), 0);
         finish(world);
@@ -159,7 +175,11 @@ fn nodes_that_come_change_and_go_are_followed_in_the_kernel() {
         world.cluster.delete_cilium_node("hybrid-1").unwrap();
         wait_destinations(&world, leader, &["10.250.2.0/24"]);
         for index in 0..2 {
-            world.wait("the entries of the deleted node to go", LONG, |w| snapshot(w, index).fdb.len() == 1 && snapshot(w, index).neighbours.len() == 1).unwrap();
+            world
+                .wait("the entries of the deleted node to go", LONG, |w| {
+                    snapshot(w, index).fdb.len() == 1 && snapshot(w, index).neighbours.len() == 1
+                })
+                .unwrap();
         }
         finish(world);
     });
@@ -172,7 +192,9 @@ fn conflicting_claims_go_to_the_oldest_and_are_told_by_event_and_metric() {
         let leader = world.wait_settled(LONG).unwrap();
         create_cilium_node(&world, "thief", "192.168.10.99", json!(["10.250.1.128/25", "10.250.60.0/24"]));
         wait_destinations(&world, leader, &["10.250.1.0/24", "10.250.2.0/24", "10.250.60.0/24"]);
-        let told = |w: &World| fake(w).list(Kind::Event).iter().any(|e| e["reason"] == "HybridGatewayConflict" && e["involvedObject"]["name"] == "thief");
+        let told = |w: &World| {
+            fake(w).list(Kind::Event).iter().any(|e| e["reason"] == "HybridGatewayConflict" && e["involvedObject"]["name"] == "thief")
+        };
         world.wait("the Event", LONG, told).unwrap();
         assert!(metrics(&world, leader).contains("hybrid_gateway_node_conflicts 1\n"));
         world.cluster.delete_cilium_node("thief").unwrap();
@@ -311,7 +333,9 @@ fn gateways_that_start_without_the_api_server_or_ec2_get_there_once_these_are_ba
         world.cloud.ec2.set_failure(Some(Failure::Unavailable));
         world.start_gateway(0).unwrap();
         world.wait("the device", LONG, |w| device_index(w, 0) > 0).unwrap();
-        world.wait("the reasons", LONG, |w| readiness(w, 0).contains("nodes.unknown: ") && readiness(w, 0).contains("routes.error: ")).unwrap();
+        world
+            .wait("the reasons", LONG, |w| readiness(w, 0).contains("nodes.unknown: ") && readiness(w, 0).contains("routes.error: "))
+            .unwrap();
         world.set_kube_down(false).unwrap();
         world.cloud.ec2.set_failure(None);
         world.wait_ready(0, LONG).unwrap();
@@ -353,7 +377,9 @@ fn an_instance_whose_source_destination_check_is_on_says_so() {
 #[test]
 fn forms_of_the_crd_that_cannot_be_written_leave_the_rest_working() {
     isolated(|| {
-        for (crd, reason) in [(VtepCrd::Missing, "serves no CiliumVTEPConfig"), (VtepCrd::Unknown, "of a form that this version does not know")] {
+        for (crd, reason) in
+            [(VtepCrd::Missing, "serves no CiliumVTEPConfig"), (VtepCrd::Unknown, "of a form that this version does not know")]
+        {
             let world = start(|config| config.kube = KubeKind::Builtin(crd));
             world.wait("readiness to say so", LONG, |w| readiness(w, 0).contains(reason)).unwrap();
             world.wait("the VPC route", LONG, |w| w.routes_to().is_some()).unwrap();
@@ -386,11 +412,13 @@ fn endpoints_of_others_are_kept() {
         world.cluster.create("/apis/cilium.io/v2/ciliumvtepconfigs", &json!({
             "apiVersion": "cilium.io/v2", "kind": "CiliumVTEPConfig", "metadata": {"name": "hybrid-gateway"}, "spec": {"endpoints": [theirs]}})).unwrap();
         world.start_gateway(0).unwrap();
-        world.wait("our endpoint beside theirs", LONG, |w| {
-            let object = w.cluster.vtep().unwrap().unwrap();
-            let endpoints = object["spec"]["endpoints"].as_array().unwrap();
-            endpoints.len() == 2 && endpoints.contains(&theirs) && endpoints[0]["name"] == "vpc-gateway"
-        }).unwrap();
+        world
+            .wait("our endpoint beside theirs", LONG, |w| {
+                let object = w.cluster.vtep().unwrap().unwrap();
+                let endpoints = object["spec"]["endpoints"].as_array().unwrap();
+                endpoints.len() == 2 && endpoints.contains(&theirs) && endpoints[0]["name"] == "vpc-gateway"
+            })
+            .unwrap();
         finish(world);
     });
 }

@@ -1,21 +1,27 @@
-//! `cargo xtask bench`: release binaries, measured by the lab.
+//! `cargo xtask bench`: the gateway as it is released, measured by the lab.
 
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
-use crate::command::run as run_command;
+use crate::command::{cargo, run as run_command};
 use crate::flags::Flags;
+use crate::release::{self, GATEWAY};
 use crate::workspace::Workspace;
-use crate::{host, real, release};
+use crate::{host, real};
 
-/// Builds what `release` builds and runs `hybridge-lab bench` beside it, with the real parts at hand.
+/// Builds the gateway for release and the lab for tests, and runs `hybridge-lab bench` with the real parts at hand.
+///
+/// What the lab measures happens in other processes, so its own speed hardly matters, and its release build takes ten minutes.
 pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
-    println!("Builds release binaries (10 minutes or more the first time) and the real parts, then measures");
+    println!("Builds the gateway for release (10 minutes or more the first time), the lab and the real parts, then measures for minutes");
     host::install(&[host::C_COMPILER, host::PYTHON])?;
     let workspace = Workspace::load()?;
     let parts = real::ensure(&workspace)?;
-    let binaries = release::build(&workspace)?;
-    run_command(Command::new(binaries.join("hybridge-lab")).arg("bench").args(flags.rest()).env(real::DIRECTORY, parts))?;
+    let gateway = release::build(&workspace, &[GATEWAY])?.join(GATEWAY.binary);
+    run_command(cargo().args(["build", "--package", "hybridge-lab"]))?;
+    let mut bench = Command::new(workspace.target.join("debug/hybridge-lab"));
+    bench.arg("bench").arg("--gateway-bin").arg(gateway).args(flags.rest()).env(real::DIRECTORY, parts);
+    run_command(&mut bench)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -58,7 +58,12 @@ const TASKS: &[Task] = &[
         about: "Build the real parts of the tests (kube-apiserver, etcd, moto) into target/real",
         run: real::run,
     },
-    Task { name: "bench", usage: "[ARGUMENTS OF hybridge-lab bench]", about: "Build release binaries and measure them", run: bench::run },
+    Task {
+        name: "bench",
+        usage: "[ARGUMENTS OF hybridge-lab bench]",
+        about: "Build the gateway for release and measure it",
+        run: bench::run,
+    },
     Task { name: "release", usage: "", about: "Build static release binaries into target/dist", run: release::run },
 ];
 

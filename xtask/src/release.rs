@@ -7,24 +7,34 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 use crate::command::{cargo, output, run as run_command};
-use crate::demo::PRODUCTS;
 use crate::flags::Flags;
 use crate::host;
 use crate::workspace::Workspace;
 
-/// The programs that are released.
-const BINARIES: [&str; 3] = ["hybridge-gateway", "hybridge-lab", "hybridge"];
+/// A program that is released.
+#[derive(Clone, Copy)]
+pub(crate) struct Product {
+    package: &'static str,
+    /// Its file.
+    pub(crate) binary: &'static str,
+}
+
+/// The gateway.
+pub(crate) const GATEWAY: Product = Product { package: "hybridge-gatewayd", binary: "hybridge-gateway" };
+
+const ALL: [Product; 3] =
+    [GATEWAY, Product { package: "hybridge-lab", binary: "hybridge-lab" }, Product { package: "hybridge", binary: "hybridge" }];
 
 /// `cargo xtask release`.
 pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
     flags.finish()?;
     host::install(&[host::C_COMPILER])?;
     let workspace = Workspace::load()?;
-    let built = build(&workspace)?;
+    let built = build(&workspace, &ALL)?;
     let dist = workspace.target.join("dist");
     fs::create_dir_all(&dist).with_context(|| format!("cannot make {}", dist.display()))?;
-    for name in BINARIES {
-        let (from, to) = (built.join(name), dist.join(name));
+    for Product { binary, .. } in ALL {
+        let (from, to) = (built.join(binary), dist.join(binary));
         let size = fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
         println!("{:>6.1} MB  {}", size as f64 / 1e6, to.display());
     }
@@ -32,7 +42,7 @@ pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
 }
 
 /// Builds static binaries and returns their folder: with musl, else with glibc, whose name look-ups then lack plug-ins.
-pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn build(workspace: &Workspace, products: &[Product]) -> Result<PathBuf> {
     let gnu = host::triple()?;
     let musl = gnu.replace("-gnu", "-musl");
     let mut command = cargo();
@@ -48,10 +58,11 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
         }
     };
     // Named even if it is this machine's: procedural macros, which cannot be static, then are built without the flags above.
-    run_command(command.args(["build", "--release", "--target", &triple]).args(PRODUCTS))?;
+    let packages = products.iter().flat_map(|product| ["--package", product.package]);
+    run_command(command.args(["build", "--release", "--target", &triple]).args(packages))?;
     let folder = workspace.target.join(triple).join("release");
-    for name in BINARIES {
-        let path = folder.join(name);
+    for Product { binary, .. } in products {
+        let path = folder.join(binary);
         if !is_static(&fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?)? {
             bail!("{} needs a dynamic linker", path.display());
         }

@@ -60,10 +60,12 @@ pub fn device(node_ip: Ipv4Addr, underlay_mtu: u32, mtu: Option<u32>) -> VxlanSp
 pub fn desired(device: VxlanSpec, pod_cidrs: &[Cidr4], claims: &Claims) -> Desired {
     let unreachable =
         pod_cidrs.iter().map(|cidr| Route { destination: *cidr, metric: u32::MAX, via: NextHop::Unreachable, protocol: ROUTE_PROTOCOL });
-    let owned = claims
-        .owners
-        .iter()
-        .map(|(cidr, node_ip)| Route { destination: *cidr, metric: 0, via: NextHop::Device(*node_ip), protocol: ROUTE_PROTOCOL });
+    let owned = claims.owners.iter().map(|(cidr, node_ip)| Route {
+        destination: *cidr,
+        metric: 0,
+        via: NextHop::Device(*node_ip),
+        protocol: ROUTE_PROTOCOL,
+    });
     let peers: BTreeSet<Ipv4Addr> = claims.owners.values().copied().collect();
     let neighbour = |ip: &Ipv4Addr| (*ip, Neighbour { address: *ip, mac: MacAddr::of_peer(*ip), permanent: true });
     Desired {
@@ -82,7 +84,8 @@ pub fn left_behind(observed: &Snapshot) -> Vec<HybridNode> {
             nodes.entry(node_ip).or_default().push(route.destination);
         }
     }
-    let named = |(node_ip, pod_cidrs)| HybridNode { name: NodeName::new(format!("kernel:{node_ip}")), created: i64::MAX, node_ip, pod_cidrs };
+    let named =
+        |(node_ip, pod_cidrs)| HybridNode { name: NodeName::new(format!("kernel:{node_ip}")), created: i64::MAX, node_ip, pod_cidrs };
     nodes.into_iter().map(named).collect()
 }
 
@@ -120,8 +123,16 @@ pub fn plan(desired: &Desired, observed: &Snapshot) -> Vec<Change> {
     changes.extend(new_neighbours.map(|neighbour| Change::SetNeighbour(*neighbour)));
     changes.extend(missing.iter().filter(|route| !is_guard(route)).map(|route| Change::SetRoute(*route)));
 
-    // A route whose destination and metric are wanted was replaced above.
-    let unwanted = observed.routes.iter().filter(|route| !desired.routes.contains_key(&(route.destination, route.metric)));
+    // A route whose destination and metric are wanted was replaced above; `ip route append` and `prepend` put others beside it.
+    let key = |route: &Route| (route.destination, route.metric);
+    let crowded: BTreeSet<_> =
+        observed.routes.iter().zip(observed.routes.iter().skip(1)).filter(|(a, b)| key(a) == key(b)).map(|(a, _)| key(a)).collect();
+    let unwanted = observed.routes.iter().filter(|route| match desired.routes.get(&key(route)) {
+        // The kernel would take the deletion of what we cannot name for that of the wanted one.
+        Some(wanted) if route.via == NextHop::Other && route.protocol == wanted.protocol => false,
+        Some(wanted) => *route != wanted && crowded.contains(&key(route)),
+        None => true,
+    });
     let (guards, routes): (Vec<&Route>, Vec<&Route>) = unwanted.partition(is_guard);
     // Those on a device that is gone or down have gone with it.
     let present_routes = routes.into_iter().filter(|route| up || route.via == NextHop::Other);
@@ -150,10 +161,9 @@ pub fn preflight(observed: &Snapshot, node_ip: Ipv4Addr) -> Vec<Finding> {
     let mut findings = Vec::new();
     if observed.link_with(node_ip).is_none() {
         let here: Vec<_> = observed.links.iter().flat_map(|l| &l.addresses).filter(|a| !a.is_loopback()).map(Ipv4Addr::to_string).collect();
-        findings.push(
-            Finding::error("node-ip.not-here", "--node-ip (NODE_IP)", format!("{node_ip} is not an address of this host"))
-                .fix(format!("this host has {}; the pod needs `hostNetwork: true`", if here.is_empty() { "none".into() } else { here.join(", ") })),
-        );
+        findings.push(Finding::error("node-ip.not-here", "--node-ip (NODE_IP)", format!("{node_ip} is not an address of this host")).fix(
+            format!("this host has {}; the pod needs `hostNetwork: true`", if here.is_empty() { "none".into() } else { here.join(", ") }),
+        ));
     }
     for link in observed.links.iter().filter(|link| link.name != DEVICE) {
         let Some(vxlan) = link.vxlan.filter(|vxlan| vxlan.port == PORT) else { continue };
@@ -165,8 +175,9 @@ pub fn preflight(observed: &Snapshot, node_ip: Ipv4Addr) -> Vec<Finding> {
             continue;
         };
         findings.push(
-            Finding::error("vxlan.conflict", format!("device `{}`", link.name), format!("a VXLAN device on UDP port {PORT} {why}"))
-                .fix(format!("a gateway cannot run on a Cilium node; use another node, or `ip link del {}` if it is a leftover", link.name)),
+            Finding::error("vxlan.conflict", format!("device `{}`", link.name), format!("a VXLAN device on UDP port {PORT} {why}")).fix(
+                format!("a gateway cannot run on a Cilium node; use another node, or `ip link del {}` if it is a leftover", link.name),
+            ),
         );
     }
     if let Some(link) = observed.link(DEVICE).filter(|link| link.vxlan.is_none()) {

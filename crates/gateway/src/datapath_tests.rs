@@ -118,6 +118,21 @@ fn a_pod_cidr_that_moves_is_replaced_in_one_step_and_never_deleted() {
 }
 
 #[test]
+fn routes_put_beside_ours_are_removed_and_ours_is_not() {
+    let wanted = want(&[node("n1", 0, "192.168.10.11", &["10.250.1.0/24"])]);
+    let mut state = apply(Snapshot::default(), &plan(&wanted, &Snapshot::default()));
+    let ours = *state.routes.iter().find(|route| route.metric == 0).unwrap();
+    let appended = Route { via: NextHop::Device("192.168.10.99".parse().unwrap()), protocol: 3, ..ours };
+    state.routes.insert(appended);
+    assert_eq!(plan(&wanted, &state), [Change::DeleteRoute(appended)]);
+    // Without ours among them: one is replaced, nobody knows which, and all others go.
+    state.routes.remove(&ours);
+    let another = Route { via: NextHop::Device("192.168.10.98".parse().unwrap()), ..appended };
+    state.routes.insert(another);
+    assert_eq!(plan(&wanted, &state), [Change::SetRoute(ours), Change::DeleteRoute(another), Change::DeleteRoute(appended)]);
+}
+
+#[test]
 fn a_device_that_fits_is_adopted_and_one_that_does_not_is_made_again() {
     let wanted = want(&[]);
     let mut state = apply(Snapshot::default(), &plan(&wanted, &Snapshot::default()));
@@ -149,7 +164,12 @@ fn what_is_in_the_way_on_this_host_is_named_all_at_once() {
         vxlan: Some(Vxlan { vni, port, local: None, learning: true, external }),
     };
     let host = Snapshot {
-        links: vec![vxlan("cilium_vxlan", 0, 8472, true), vxlan("old", 2, 8472, false), vxlan("flannel.1", 1, 8472, false), vxlan("x", 2, 4789, false)],
+        links: vec![
+            vxlan("cilium_vxlan", 0, 8472, true),
+            vxlan("old", 2, 8472, false),
+            vxlan("flannel.1", 1, 8472, false),
+            vxlan("x", 2, 4789, false),
+        ],
         ..Snapshot::default()
     };
     let codes: Vec<_> = preflight(&host, NODE_IP).into_iter().map(|f| format!("{} {}", f.code, f.place)).collect();

@@ -7,7 +7,8 @@
 //! 1. A write names the version that it replaces, so of two writers one gets a conflict.
 //! 2. A holder may act until [`Guard::until`]: `renew_deadline` after the moment *before* its last successful write was sent.
 //! 3. Another one takes the Lease only when it has seen the same version for the whole lease duration, by its own clock,
-//!    which started later than that moment. As `lease > renew_deadline`, the old guard has said stop by then.
+//!    which started later than that moment. As `lease > renew_deadline`, the old guard has said stop by then. A Lease that was
+//!    there and is gone counts as a version of its own: deleting it does not stop its holder.
 //!
 //! ```text
 //!               read: held by another           write succeeded
@@ -42,6 +43,11 @@ pub struct ObservedLease {
     /// What it says.
     pub record: LeaseRecord,
 }
+
+/// The highest epoch there can be: `leaseTransitions` is an int32 (coordination.k8s.io/v1, LeaseSpec).
+pub const HIGHEST_EPOCH: u32 = i32::MAX.unsigned_abs();
+/// After so many failures in a row the waits no longer double.
+const DOUBLINGS: u32 = 3;
 
 /// Durations of the election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +123,8 @@ struct Seen {
     lease: Option<ObservedLease>,
     /// When this version was first seen here.
     since: Moment,
+    /// How long it must stand still before it may be taken.
+    rest: Duration,
 }
 
 /// One gateway's part in the election.
@@ -131,7 +139,10 @@ pub struct Election {
     in_doubt: bool,
     releasing: bool,
     done: bool,
+    /// No holding of ours may have a lower one.
     least_epoch: u32,
+    /// Requests in a row that came to nothing.
+    failures: u32,
 }
 
 impl Election {
@@ -147,6 +158,7 @@ impl Election {
             releasing: false,
             done: false,
             least_epoch: 0,
+            failures: 0,
         }
     }
 
@@ -175,8 +187,10 @@ impl Election {
     /// Writes of an epoch up to `seen` were found, so ours has to be higher, as after a Lease that was deleted and made again.
     /// The next renewal raises it, which succeeds for the true holder only.
     pub fn outgrow(&mut self, seen: u32) {
-        if self.lease().is_some_and(|lease| lease.record.transitions <= seen) {
-            self.least_epoch = seen.saturating_add(1);
+        let higher = seen.saturating_add(1).min(HIGHEST_EPOCH);
+        // Told again and again until the renewal has succeeded, which must not turn its pauses into none.
+        if higher > self.least_epoch && self.lease().is_some_and(|lease| lease.record.transitions < higher) {
+            self.least_epoch = higher;
             self.next = Moment::default();
         }
     }
@@ -203,12 +217,11 @@ impl Election {
                 // Somebody wrote. Whoever it was, look before doing anything else.
                 self.in_doubt = true;
                 self.guard = None;
-                self.next = now;
+                return self.fail(now, spread);
             }
             Reply::Failed => {
                 self.in_doubt = self.guard(now).is_none();
-                self.next = now + self.timing.retry.mul_f64(0.1 + 0.15 * spread);
-                return;
+                return self.fail(now, spread);
             }
         }
         if self.next > now {
@@ -220,24 +233,38 @@ impl Election {
         self.seen.as_ref().and_then(|seen| seen.lease.as_ref())
     }
 
-    /// When a Lease of somebody else may be taken.
+    /// The first wait is short, since a guard may be running out; an API server that goes on refusing is asked ever less.
+    fn fail(&mut self, now: Moment, spread: f64) {
+        let short = self.timing.retry.mul_f64(0.1 + 0.15 * spread);
+        self.next = now + short * (1 << self.failures.min(DOUBLINGS));
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// When a Lease that is not ours may be taken, or made.
     fn expiry(&self) -> Option<Moment> {
-        let seen = self.seen.as_ref()?;
-        let record = &seen.lease.as_ref()?.record;
-        if record.holder == self.me {
-            None
-        } else if record.holder.is_empty() {
-            Some(seen.since)
-        } else {
-            let theirs = Duration::from_secs(record.duration_seconds.into());
-            Some(seen.since + theirs.max(self.timing.lease))
+        self.seen.as_ref().filter(|_| !self.holding()).map(|seen| seen.since + seen.rest)
+    }
+
+    /// How long what has just been seen must stand still.
+    fn rest(&self, lease: Option<&ObservedLease>) -> Duration {
+        match (lease, &self.seen) {
+            (Some(lease), _) if lease.record.holder.is_empty() => Duration::ZERO,
+            (Some(lease), _) => Duration::from_secs(lease.record.duration_seconds.into()).max(self.timing.lease),
+            // A Lease that somebody deleted does not stop its holder's guard.
+            (None, Some(before)) => before.rest.max(self.timing.lease),
+            (None, None) => Duration::ZERO,
         }
     }
 
     fn request(&self, now: Moment) -> Step {
         let Some(seen) = self.seen.as_ref().filter(|_| !self.in_doubt) else { return Step::Send(Request::Read) };
+        let expired = self.expiry().is_some_and(|expiry| expiry <= now);
         let Some(lease) = &seen.lease else {
-            return if self.releasing { Step::Done } else { Step::Send(Request::Create(self.record(self.least_epoch))) };
+            return match (self.releasing, expired) {
+                (true, _) => Step::Done,
+                (false, true) => Step::Send(Request::Create(self.record(self.least_epoch))),
+                (false, false) => Step::Send(Request::Read),
+            };
         };
         let update = |record| Step::Send(Request::Update { version: lease.version.clone(), record });
         let transitions = lease.record.transitions;
@@ -246,7 +273,7 @@ impl Election {
             update(if self.releasing { LeaseRecord { holder: String::new(), ..record } } else { record })
         } else if self.releasing {
             Step::Done
-        } else if self.expiry().is_some_and(|expiry| expiry <= now) {
+        } else if expired {
             update(self.record(transitions.saturating_add(1).max(self.least_epoch)))
         } else {
             Step::Send(Request::Read)
@@ -256,21 +283,29 @@ impl Election {
     fn record(&self, transitions: u32) -> LeaseRecord {
         // The field holds whole seconds: round up, so that nobody waits less than the guard needs.
         let seconds = self.timing.lease.as_millis().div_ceil(1000).max(1);
-        LeaseRecord { holder: self.me.clone(), duration_seconds: u32::try_from(seconds).unwrap_or(u32::MAX), transitions }
+        let duration_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        LeaseRecord { holder: self.me.clone(), duration_seconds, transitions: transitions.min(HIGHEST_EPOCH) }
     }
 
     fn read(&mut self, lease: Option<ObservedLease>, now: Moment) {
         self.in_doubt = false;
         let same = self.seen.as_ref().is_some_and(|seen| seen.lease == lease);
         if !same {
-            self.seen = Some(Seen { lease, since: now });
+            if let (None, Some(gone)) = (&lease, self.lease()) {
+                self.least_epoch = self.least_epoch.max(gone.record.transitions.saturating_add(1));
+            }
+            let rest = self.rest(lease.as_ref());
+            self.seen = Some(Seen { lease, since: now, rest });
         }
-        if self.holding() || self.lease().is_none() {
-            // Ours by a write whose answer was lost, or free: go on at once.
+        if self.holding() {
+            // By a write whose answer was lost: go on at once.
             self.next = now;
         } else {
             self.guard = None;
             self.next = now + self.timing.retry;
+            if self.expiry().is_some_and(|expiry| now < expiry) {
+                self.failures = 0;
+            }
         }
         if self.releasing && !self.holding() {
             self.done = true;
@@ -281,7 +316,9 @@ impl Election {
         let epoch = lease.record.transitions;
         let ours = lease.record.holder == self.me;
         self.in_doubt = false;
-        self.seen = Some(Seen { lease: Some(lease), since: now });
+        self.failures = 0;
+        let rest = self.rest(Some(&lease));
+        self.seen = Some(Seen { lease: Some(lease), since: now, rest });
         self.done = self.releasing && !ours;
         self.guard = (ours && !self.releasing).then(|| Guard { until: sent + self.timing.renew_deadline, epoch });
         self.next = sent + self.timing.retry;

@@ -78,11 +78,14 @@ pub fn plan(tables: &[RouteTable], wanted: &Wanted, known: &Recognised) -> Plan 
         };
         for cidr in &wanted.pod_cidrs {
             let write = |replaces| Write { table: id.clone(), destination: *cidr, replaces };
-            match table.routes.iter().find(|route| route.destination == *cidr) {
+            // A route that a virtual private gateway propagates may stand beside ours, which wins.
+            let routes = table.routes.iter().filter(|route| route.destination == *cidr);
+            match routes.max_by_key(|route| route.by_create_route) {
                 None => plan.writes.push(write(None)),
                 Some(route) if leads_to(route, &wanted.interface) => plan.settled += 1,
                 Some(route) if wanted.adopt && route.target != Target::Local || is_ours(route, known) => {
-                    plan.writes.push(write(Some(route.target.to_string())));
+                    // What was propagated cannot be replaced, only outdone.
+                    plan.writes.push(write(route.by_create_route.then(|| route.target.to_string())));
                 }
                 Some(route) => plan.foreign.push(Foreign { table: id.clone(), destination: *cidr, target: route.target.to_string() }),
             }
@@ -159,11 +162,15 @@ impl Foreign {
     /// The refusal, for people.
     pub fn finding(&self) -> Finding {
         let Self { table, destination, target } = self;
-        Finding::warning("route.foreign", format!("{table} {destination}"), format!("leads to {target}, which is no gateway of this cluster"))
-            .fix(format!(
-                "remove it (`aws ec2 delete-route --route-table-id {table} --destination-cidr-block {destination}`) \
+        Finding::warning(
+            "route.foreign",
+            format!("{table} {destination}"),
+            format!("leads to {target}, which is no gateway of this cluster"),
+        )
+        .fix(format!(
+            "remove it (`aws ec2 delete-route --route-table-id {table} --destination-cidr-block {destination}`) \
                  or take it over with --adopt-routes"
-            ))
+        ))
     }
 }
 
@@ -236,6 +243,21 @@ mod tests {
     }
 
     #[test]
+    fn a_propagated_route_is_outdone_by_ours_and_only_when_told_to() {
+        let propagated = || VpcRoute { by_create_route: false, ..route("10.250.0.0/16", Target::Other("vgw-1".into())) };
+        let other = || route("10.251.0.0/16", to("eni-a1", None));
+        for routes in
+            [vec![propagated(), route("10.250.0.0/16", to("eni-a1", None))], vec![route("10.250.0.0/16", to("eni-a1", None)), propagated()]]
+        {
+            assert_eq!(plan(&[table("rtb-a", routes)], &wanted(false), &known()).settled, 1);
+        }
+        let tables = [table("rtb-a", vec![propagated(), other()])];
+        assert_eq!(plan(&tables, &wanted(false), &known()).foreign.len(), 1);
+        let adopting = plan(&tables, &wanted(true), &known());
+        assert_eq!((adopting.writes.len(), adopting.writes[0].replaces.as_deref()), (1, None));
+    }
+
+    #[test]
     fn what_is_settled_is_not_written_again() {
         let ours = |cidr| route(cidr, to("eni-a1", Some("i-0a")));
         let tables = [table("rtb-a", vec![ours("10.250.0.0/16"), ours("10.251.0.0/16")]), table("rtb-b", vec![ours("10.250.0.0/16")])];
@@ -245,10 +267,8 @@ mod tests {
 
     #[test]
     fn missing_tables_tables_of_another_vpc_and_foreign_routes_are_told_at_once() {
-        let tables = [RouteTable {
-            vpc: "vpc-2".parse().unwrap(),
-            ..table("rtb-a", vec![route("10.250.0.0/16", Target::Other("tgw-1".into()))])
-        }];
+        let tables =
+            [RouteTable { vpc: "vpc-2".parse().unwrap(), ..table("rtb-a", vec![route("10.250.0.0/16", Target::Other("tgw-1".into()))]) }];
         let found = findings(&tables, &wanted(false), &known(), &"vpc-1".parse().unwrap());
         let codes: Vec<_> = found.iter().map(|f| (f.code, f.severity)).collect();
         use hybridge_report::Severity::{Error, Warning};

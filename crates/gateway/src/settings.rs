@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use hybridge_model::{Cidr4, InstanceId, RouteTableId, first_overlap};
+use hybridge_model::{Cidr4, InstanceId, RouteTableId};
 use hybridge_report::{Finding, Severity};
 
 use crate::lease::Timing;
@@ -83,6 +83,7 @@ const NODE_IP: &str = "--node-ip (NODE_IP)";
 const VPC_CIDR: &str = "--vpc-cidr (VPC_CIDR)";
 const POD_CIDRS: &str = "--pod-cidrs (POD_CIDRS)";
 const ROUTE_TABLES: &str = "--route-table-ids (ROUTE_TABLE_IDS)";
+const LEASE_NAME: &str = "--leader-election-id (LEADER_ELECTION_ID)";
 const INSTANCE: &str = "--aws-instance-id (AWS_INSTANCE_ID)";
 
 #[derive(Default)]
@@ -101,19 +102,25 @@ impl Check {
         let instance = Some(raw.aws_instance_id.as_str()).filter(|id| !id.is_empty()).and_then(|id| {
             id.parse().map_err(|error: hybridge_model::IdError| self.error("instance.syntax", INSTANCE, &error.to_string())).ok()
         });
+        let lease_name = self.lease_name(&raw.leader_election_id);
+        let metrics_address = self.address("--metrics-bind-address", &raw.metrics_address);
+        let probe_address = self.address("--health-probe-bind-address", &raw.probe_address);
+        let mass_delete_hold = self.duration("--mass-delete-hold", &raw.mass_delete_hold);
+        let mtu = self.mtu(&raw.mtu);
+        // Nothing may end this before everything has been looked at.
         Some(Settings {
             node_ip: node_ip?,
             vpc_cidrs,
             pod_cidrs,
             route_tables,
-            lease_name: Some(raw.leader_election_id.clone()).filter(|id| !id.is_empty())?,
+            lease_name: lease_name?,
             region: Some(raw.aws_region.clone()).filter(|region| !region.is_empty()),
             instance,
             timing: timing?,
-            metrics_address: self.address("--metrics-bind-address", &raw.metrics_address),
-            probe_address: self.address("--health-probe-bind-address", &raw.probe_address),
-            mass_delete_hold: self.duration("--mass-delete-hold", &raw.mass_delete_hold)?,
-            mtu: self.mtu(&raw.mtu),
+            metrics_address,
+            probe_address,
+            mass_delete_hold: mass_delete_hold?,
+            mtu,
         })
     }
 
@@ -169,9 +176,11 @@ impl Check {
 
     fn overlaps(&mut self, vpc: &[Cidr4], pods: &[Cidr4]) {
         for (place, list) in [(VPC_CIDR, vpc), (POD_CIDRS, pods)] {
-            if let Some((a, b)) = first_overlap(list) {
-                self.error("cidr.overlap", place, &format!("{a} and {b} overlap"));
-                self.mend("each address can belong to one network only");
+            for (i, a) in list.iter().enumerate() {
+                for b in list[i + 1..].iter().filter(|b| a.overlaps(**b)) {
+                    self.error("cidr.overlap", place, &format!("{a} and {b} overlap"));
+                    self.mend("each address can belong to one network only");
+                }
             }
         }
         for pod in pods {
@@ -210,15 +219,30 @@ impl Check {
             self.error(
                 "lease.timing",
                 "--leader-election-*",
-                &format!("lease duration {:?}, renew deadline {:?}, retry period {:?} are out of order", timing.lease, timing.renew_deadline, timing.retry),
+                &format!(
+                    "lease duration {:?}, renew deadline {:?}, retry period {:?} are out of order",
+                    timing.lease, timing.renew_deadline, timing.retry
+                ),
             );
             self.mend("lease duration > renew deadline > retry period > 0");
         }
         Some(timing)
     }
 
+    fn lease_name(&mut self, name: &str) -> Option<String> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        if name.len() <= 253 && name.chars().all(allowed) && name.starts_with(ends) && name.ends_with(ends) {
+            return Some(name.to_owned());
+        }
+        self.error("lease.name", LEASE_NAME, &format!("`{name}` cannot be the name of a Lease"));
+        self.mend("small letters, digits, `-` and `.`, such as `hybrid-gateway-leader`");
+        None
+    }
+
     fn duration(&mut self, place: &str, text: &str) -> Option<Duration> {
-        let parsed = if text == "0" { Some(Duration::ZERO) } else { text.parse::<jiff::SignedDuration>().ok().and_then(|d| d.try_into().ok()) };
+        let parsed =
+            if text == "0" { Some(Duration::ZERO) } else { text.parse::<jiff::SignedDuration>().ok().and_then(|d| d.try_into().ok()) };
         if parsed.is_none() {
             self.error("duration.syntax", place, &format!("`{text}` is no duration"));
             self.mend("write it as `3s`, `500ms` or `1m30s`");
@@ -231,7 +255,11 @@ impl Check {
         if text.is_empty() || text == "0" {
             return None;
         }
-        let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+        let full = match text.strip_prefix("localhost:") {
+            Some(port) => format!("127.0.0.1:{port}"),
+            None if text.starts_with(':') => format!("0.0.0.0{text}"),
+            None => text.to_owned(),
+        };
         let parsed = full.parse().ok();
         if parsed.is_none() {
             self.error("address.syntax", place, &format!("`{text}` is no address to listen on"));
@@ -303,6 +331,8 @@ mod tests {
             pod_cidrs: String::new(),
             route_table_ids: "tgw-1".into(),
             aws_instance_id: "instance".into(),
+            leader_election_id: "My Lease".into(),
+            mass_delete_hold: "never".into(),
             lease_duration: "2s".into(),
             retry_period: "soon".into(),
             metrics_address: "here".into(),
@@ -314,7 +344,19 @@ mod tests {
         let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
         assert_eq!(
             codes,
-            ["node-ip.unusable", "cidr.host-bits", "cidr.ipv6", "cidr.missing", "route-table.syntax", "duration.syntax", "instance.syntax"]
+            [
+                "node-ip.unusable",
+                "cidr.host-bits",
+                "cidr.ipv6",
+                "cidr.missing",
+                "route-table.syntax",
+                "duration.syntax",
+                "instance.syntax",
+                "lease.name",
+                "address.syntax",
+                "duration.syntax",
+                "mtu.range"
+            ]
         );
     }
 
@@ -323,7 +365,10 @@ mod tests {
         let cases = [
             (Raw { pod_cidrs: "10.0.128.0/24".into(), ..good() }, "10.0.128.0/24 overlaps 10.0.0.0/16 of --vpc-cidr (VPC_CIDR)"),
             (Raw { pod_cidrs: "10.250.0.0/16,10.250.9.0/24".into(), ..good() }, "10.250.0.0/16 and 10.250.9.0/24 overlap"),
-            (Raw { vpc_cidr: "10.0.0.0/16,10.0.0.0/8".into(), pod_cidrs: "172.16.0.0/16".into(), ..good() }, "10.0.0.0/16 and 10.0.0.0/8 overlap"),
+            (
+                Raw { vpc_cidr: "10.0.0.0/16,10.0.0.0/8".into(), pod_cidrs: "172.16.0.0/16".into(), ..good() },
+                "10.0.0.0/16 and 10.0.0.0/8 overlap",
+            ),
             (Raw { lease_duration: "2s".into(), ..good() }, "lease duration 2s, renew deadline 2s, retry period 1s are out of order"),
             (Raw { metrics_address: "here".into(), ..good() }, "`here` is no address to listen on"),
             (Raw { mtu: "60".into(), ..good() }, "`60` is no MTU between 576 and 9951"),
@@ -337,11 +382,25 @@ mod tests {
 
     #[test]
     fn several_vpc_networks_and_go_durations_are_taken() {
-        let raw = Raw { vpc_cidr: "10.0.0.0/16,100.64.0.0/16".into(), lease_duration: "1m30s".into(), retry_period: "500ms".into(), probe_address: "0".into(), ..good() };
+        let raw = Raw {
+            vpc_cidr: "10.0.0.0/16,100.64.0.0/16".into(),
+            lease_duration: "1m30s".into(),
+            retry_period: "500ms".into(),
+            probe_address: "0".into(),
+            ..good()
+        };
         let settings = parse(&raw).0.unwrap();
         assert_eq!(settings.vpc_cidrs.len(), 2);
         assert_eq!((settings.timing.lease, settings.timing.retry), (Duration::from_secs(90), Duration::from_millis(500)));
         assert_eq!(settings.probe_address, None);
+        for (text, duration) in [("1.5s", 1500), ("1h2m3s", 3_723_000), ("250ms", 250), ("90000us", 90)] {
+            let raw = Raw { mass_delete_hold: text.into(), ..good() };
+            assert_eq!(parse(&raw).0.unwrap().mass_delete_hold, Duration::from_millis(duration), "{text}");
+        }
+        for (text, address) in [("localhost:8088", "127.0.0.1:8088"), ("[::1]:8088", "[::1]:8088"), (":8088", "0.0.0.0:8088")] {
+            let raw = Raw { probe_address: text.into(), ..good() };
+            assert_eq!(parse(&raw).0.unwrap().probe_address.unwrap().to_string(), address);
+        }
     }
 
     #[test]

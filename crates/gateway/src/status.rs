@@ -215,8 +215,7 @@ mod tests {
         assert_eq!(codes(|s| s.routes.source_dest_check = true), ["instance.source-dest-check"]);
         assert_eq!(codes(|s| s.vtep.error = Some("no CRD".into())), ["vtep.error"]);
         assert_eq!(codes(|s| (s.leader.leading, s.routes.open) = (true, 2)), ["routes.pending", "vtep.pending"]);
-        let foreign =
-            Foreign { table: "rtb-a".parse().unwrap(), destination: "10.250.0.0/16".parse().unwrap(), target: "tgw-1".into() };
+        let foreign = Foreign { table: "rtb-a".parse().unwrap(), destination: "10.250.0.0/16".parse().unwrap(), target: "tgw-1".into() };
         assert_eq!(codes(|s| s.routes.foreign.push(foreign)), ["route.foreign"]);
     }
 

@@ -10,6 +10,8 @@ use hybridge_model::{Cidr4, MacAddr};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::lease::HIGHEST_EPOCH;
+
 /// Name of the one object that gateways write.
 pub const OBJECT_NAME: &str = "hybrid-gateway";
 /// Name of our first endpoint; further ones are `vpc-gateway-2` and so on.
@@ -121,14 +123,15 @@ fn try_plan(schema: &Schema, current: Option<&Value>, wanted: &Wanted) -> Result
     check_foreign(&foreign, &ours, current, mask)?;
     let Some(current) = current else {
         let fresh = json!({"apiVersion": "cilium.io/v2", "kind": "CiliumVTEPConfig", "metadata": {"name": OBJECT_NAME}, "spec": {}});
-        return Ok(Plan::Create(written(fresh, endpoints(&ours, wanted), mask, wanted.epoch)));
+        return Ok(Plan::Create(written(fresh, endpoints(&ours, None, wanted), mask, wanted.epoch)));
     };
     let epoch = current.pointer("/metadata/annotations").and_then(|a| a.get(EPOCH)?.as_str()?.parse().ok());
-    if let Some(epoch) = epoch.filter(|epoch| *epoch > wanted.epoch) {
+    // One that no Lease can reach was written by hand.
+    if let Some(epoch) = epoch.filter(|epoch| *epoch > wanted.epoch && *epoch <= HIGHEST_EPOCH) {
         return Ok(Plan::Superseded(epoch));
     }
     // Ours come first: the reference gateway looks at the first endpoint only.
-    let all = endpoints(&ours, wanted).into_iter().chain(foreign).collect();
+    let all = endpoints(&ours, Some(current), wanted).into_iter().chain(foreign).collect();
     let next = written(current.clone(), all, mask, wanted.epoch);
     Ok(if next == *current { Plan::Settled } else { Plan::Replace(next) })
 }
@@ -157,7 +160,9 @@ fn foreign(current: Option<&Value>) -> Result<Vec<Value>, Refusal> {
 fn is_ours(endpoint: &Value) -> bool {
     let name = endpoint.get("name").and_then(Value::as_str).unwrap_or_default();
     let rest = name.strip_prefix(ENDPOINT);
-    rest.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())))
+    rest.is_some_and(|rest| {
+        rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    })
 }
 
 fn check_foreign(foreign: &[Value], ours: &[Cidr4], current: Option<&Value>, mask: Option<Ipv4Addr>) -> Result<(), Refusal> {
@@ -177,13 +182,24 @@ fn check_foreign(foreign: &[Value], ours: &[Cidr4], current: Option<&Value>, mas
     }
 }
 
-fn endpoints(ours: &[Cidr4], wanted: &Wanted) -> Vec<Value> {
-    let name = |i: usize| if i == 0 { ENDPOINT.to_owned() } else { format!("{ENDPOINT}-{}", i + 1) };
+/// Our endpoints. Fields that we do not know stay as they are: a later CRD may give them defaults, and leaving these out would
+/// look like a difference for ever.
+fn endpoints(ours: &[Cidr4], current: Option<&Value>, wanted: &Wanted) -> Vec<Value> {
+    let present = current.and_then(|object| object.pointer("/spec/endpoints")).and_then(Value::as_array);
     let mac = MacAddr::of_gateway(wanted.node_ip);
-    ours.iter()
-        .enumerate()
-        .map(|(i, cidr)| json!({"name": name(i), "tunnelEndpoint": wanted.node_ip, "cidr": cidr, "mac": mac}))
-        .collect()
+    let endpoint = |(i, cidr): (usize, &Cidr4)| {
+        let name = if i == 0 { ENDPOINT.to_owned() } else { format!("{ENDPOINT}-{}", i + 1) };
+        let before = present.into_iter().flatten().find(|endpoint| endpoint["name"] == name.as_str());
+        let mut fields = before.and_then(Value::as_object).cloned().unwrap_or_default();
+        fields.extend([
+            ("name".to_owned(), json!(name)),
+            ("tunnelEndpoint".to_owned(), json!(wanted.node_ip)),
+            ("cidr".to_owned(), json!(cidr)),
+            ("mac".to_owned(), json!(mac)),
+        ]);
+        Value::Object(fields)
+    };
+    ours.iter().enumerate().map(endpoint).collect()
 }
 
 /// `object` with our parts set and everything else as it was.
@@ -211,11 +227,7 @@ mod tests {
     use super::*;
 
     fn wanted(cidrs: &[&str], epoch: u32) -> Wanted {
-        Wanted {
-            node_ip: Ipv4Addr::new(10, 0, 1, 10),
-            vpc_cidrs: cidrs.iter().map(|cidr| cidr.parse().unwrap()).collect(),
-            epoch,
-        }
+        Wanted { node_ip: Ipv4Addr::new(10, 0, 1, 10), vpc_cidrs: cidrs.iter().map(|cidr| cidr.parse().unwrap()).collect(), epoch }
     }
 
     fn object(spec: Value, epoch: Option<&str>) -> Value {
@@ -272,18 +284,56 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_that_no_lease_can_reach_stops_nobody() {
+        for odd in ["2147483648", "4294967295", "-1", "seven"] {
+            let before = object(json!({"endpoints": []}), Some(odd));
+            let Plan::Replace(after) = plan(&Schema::LongestPrefix, Some(&before), &wanted(&["10.0.0.0/16"], 6)) else { panic!("{odd}") };
+            assert_eq!(after["metadata"]["annotations"][EPOCH], "6");
+        }
+    }
+
+    #[test]
+    fn what_the_api_server_adds_to_our_endpoints_is_no_difference() {
+        let wanted = wanted(&["10.0.0.0/16"], 3);
+        let Plan::Create(mut stored) = plan(&Schema::LongestPrefix, None, &wanted) else { panic!() };
+        stored["spec"]["endpoints"][0]["defaulted"] = json!(true);
+        assert_eq!(plan(&Schema::LongestPrefix, Some(&stored), &wanted), Plan::Settled);
+    }
+
+    #[test]
     fn what_cannot_be_written_is_refused_with_the_reason() {
         let mask = |theirs: &str| object(json!({"cidrMask": theirs, "endpoints": [foreign_endpoint("172.16.0.0/24")]}), None);
         let cases = [
-            (Schema::OneMask, mask("255.255.255.0"), &["10.0.0.0/16"][..],
-             "endpoints of others are written for the mask 255.255.255.0, ours need 255.255.0.0"),
-            (Schema::OneMask, mask("255.255.255.0"), &["10.0.0.0/16", "10.9.0.0/28"],
-             "4097 endpoints of ours and 1 of others are more than the 8 that Cilium takes"),
-            (Schema::LongestPrefix, object(json!({"endpoints": [foreign_endpoint("10.0.0.0/16")]}), None), &["10.0.0.0/16"],
-             "endpoint `lab` of somebody else already leads 10.0.0.0/16 elsewhere"),
-            (Schema::LongestPrefix, object(json!({"endpoints": "none"}), None), &["10.0.0.0/16"], "the object has no list `spec.endpoints`"),
-            (Schema::Unknown("spec.vtepEndpoints".into()), object(json!({}), None), &["10.0.0.0/16"],
-             "the cluster serves a CiliumVTEPConfig of a form that this version does not know (spec.vtepEndpoints)"),
+            (
+                Schema::OneMask,
+                mask("255.255.255.0"),
+                &["10.0.0.0/16"][..],
+                "endpoints of others are written for the mask 255.255.255.0, ours need 255.255.0.0",
+            ),
+            (
+                Schema::OneMask,
+                mask("255.255.255.0"),
+                &["10.0.0.0/16", "10.9.0.0/28"],
+                "4097 endpoints of ours and 1 of others are more than the 8 that Cilium takes",
+            ),
+            (
+                Schema::LongestPrefix,
+                object(json!({"endpoints": [foreign_endpoint("10.0.0.0/16")]}), None),
+                &["10.0.0.0/16"],
+                "endpoint `lab` of somebody else already leads 10.0.0.0/16 elsewhere",
+            ),
+            (
+                Schema::LongestPrefix,
+                object(json!({"endpoints": "none"}), None),
+                &["10.0.0.0/16"],
+                "the object has no list `spec.endpoints`",
+            ),
+            (
+                Schema::Unknown("spec.vtepEndpoints".into()),
+                object(json!({}), None),
+                &["10.0.0.0/16"],
+                "the cluster serves a CiliumVTEPConfig of a form that this version does not know (spec.vtepEndpoints)",
+            ),
         ];
         for (schema, before, cidrs, reason) in cases {
             let Plan::Refused(refusal) = plan(&schema, Some(&before), &wanted(cidrs, 1)) else { panic!("{reason}") };
@@ -293,14 +343,19 @@ mod tests {
 
     #[test]
     fn former_gateways_are_known_by_their_endpoints() {
-        let object = object(json!({"endpoints": [foreign_endpoint("172.16.0.0/16"), {"name": "vpc-gateway", "tunnelEndpoint": "10.0.2.10"},
-            {"name": "vpc-gateway-2", "tunnelEndpoint": 7}]}), None);
+        let object = object(
+            json!({"endpoints": [foreign_endpoint("172.16.0.0/16"), {"name": "vpc-gateway", "tunnelEndpoint": "10.0.2.10"},
+            {"name": "vpc-gateway-2", "tunnelEndpoint": 7}]}),
+            None,
+        );
         assert_eq!(tunnel_endpoints(&object), [Ipv4Addr::new(10, 0, 2, 10)].into());
     }
 
     #[test]
     fn only_names_of_our_form_are_ours() {
-        for (name, ours) in [("vpc-gateway", true), ("vpc-gateway-2", true), ("vpc-gateway-x", false), ("vpc-gateways", false), ("vpc-gateway-", false)] {
+        for (name, ours) in
+            [("vpc-gateway", true), ("vpc-gateway-2", true), ("vpc-gateway-x", false), ("vpc-gateways", false), ("vpc-gateway-", false)]
+        {
             assert_eq!(is_ours(&json!({"name": name})), ours, "{name}");
         }
     }

@@ -129,7 +129,9 @@ fn context(arguments: &Arguments, settings: Settings, kube: &Kube, nic: &str, cl
     let mut status = Status::default();
     status.routes.wanted = !settings.route_tables.is_empty();
     // A name of its own for each process: one that was killed keeps its Lease until it expires.
-    let host = variable("HOSTNAME").or_else(|| Some(node_name.clone()).filter(|name| !name.is_empty())).unwrap_or_else(|| settings.node_ip.to_string());
+    let host = variable("HOSTNAME")
+        .or_else(|| Some(node_name.clone()).filter(|name| !name.is_empty()))
+        .unwrap_or_else(|| settings.node_ip.to_string());
     Arc::new(Context {
         adopt_routes: arguments.adopt_routes,
         node_label: arguments.node_label.clone(),

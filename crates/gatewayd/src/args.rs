@@ -77,10 +77,23 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "5m", value_name = "DURATION", help_heading = "Beyond the AWS gateway's")]
     mass_delete_hold: String,
     /// MTU of the tunnel device [default: 50 less than the node's interface, at most 1450]
-    #[arg(long, env = "MTU", default_value = "", hide_default_value = true, value_name = "BYTES", help_heading = "Beyond the AWS gateway's")]
+    #[arg(
+        long,
+        env = "MTU",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "BYTES",
+        help_heading = "Beyond the AWS gateway's"
+    )]
     mtu: String,
     /// Label of gateway nodes; routes to their instances count as ours
-    #[arg(long, env = "NODE_LABEL", default_value = "hybrid-gateway-node", value_name = "LABEL", help_heading = "Beyond the AWS gateway's")]
+    #[arg(
+        long,
+        env = "NODE_LABEL",
+        default_value = "hybrid-gateway-node",
+        value_name = "LABEL",
+        help_heading = "Beyond the AWS gateway's"
+    )]
     pub(crate) node_label: String,
     /// Form of the log
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "json", help_heading = "Beyond the AWS gateway's")]
@@ -132,12 +145,11 @@ impl Arguments {
 /// then, and after `--help` and `--version`, the exit code is in `Err`.
 #[expect(clippy::print_stderr, reason = "the command line's own edge")]
 pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Arguments, ExitCode> {
-    let (arguments, mut findings) = collect(line.into_iter().collect())
-        .map_err(|shown| {
-            // A closed pipe is no reason to fail.
-            let _ = shown.print();
-            ExitCode::from(Exit::Ok)
-        })?;
+    let (arguments, mut findings) = collect(line.into_iter().collect()).map_err(|shown| {
+        // A closed pipe is no reason to fail.
+        let _ = shown.print();
+        ExitCode::from(Exit::Ok)
+    })?;
     let Some(arguments) = arguments.filter(|_| findings.is_empty()) else {
         findings.sort();
         findings.iter().for_each(|finding| eprintln!("{finding}"));
@@ -183,6 +195,7 @@ fn collect(line: Vec<OsString>) -> Result<(Option<Arguments>, Vec<Finding>), cla
 
 fn finding(error: &clap::Error, word: &str) -> Finding {
     let place = if word.is_empty() { "the command line".to_owned() } else { word.to_owned() };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "clap's list of kinds is open; these are the ones that can occur here")]
     let what = match error.kind() {
         ErrorKind::UnknownArgument => "is no flag of hybridge-gateway".into(),
         ErrorKind::InvalidValue => match error.get(ContextKind::InvalidValue) {
@@ -218,7 +231,8 @@ mod tests {
 
     #[test]
     fn go_spellings_are_taken() {
-        let (arguments, findings) = given(&["-node-ip=10.0.1.10", "--vpc-cidr", "10.0.0.0/16", "-debug", "--leader-election-retry-period=500ms"]);
+        let (arguments, findings) =
+            given(&["-node-ip=10.0.1.10", "--vpc-cidr", "10.0.0.0/16", "-debug", "--leader-election-retry-period=500ms"]);
         let arguments = arguments.unwrap();
         assert_eq!(findings, []);
         assert_eq!((arguments.node_ip.as_str(), arguments.debug()), ("10.0.1.10", true));

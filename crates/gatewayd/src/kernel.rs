@@ -84,7 +84,8 @@ async fn try_sync(context: &Context, netlink: &Netlink, desired: &Desired) -> Re
     info!(changes = changes.len(), failed = failures.len(), left = left.len(), "data path changed");
     context.metrics.count_changes(&changes, failures.iter().map(|failure| &failure.change));
     // What is in place in the end does not matter any more, whoever helped.
-    let mut errors: Vec<String> = failures.iter().filter(|failure| left.contains(&failure.change)).map(|failure| chain(&failure.error)).collect();
+    let mut errors: Vec<String> =
+        failures.iter().filter(|failure| left.contains(&failure.change)).map(|failure| chain(&failure.error)).collect();
     errors.dedup();
     for error in &errors {
         warn!(error, "the kernel refused a change");

@@ -3,8 +3,8 @@
 mod admin;
 mod app;
 mod args;
-mod cloud;
 mod clock;
+mod cloud;
 mod context;
 mod election;
 mod kernel;

@@ -96,17 +96,15 @@ fn notes(context: &Context, status: &Status) -> Vec<EventNote> {
         let message = format!("{} conflicts with {} of older node {}, which keeps it", conflict.claim, conflict.owned, conflict.owner);
         note(cilium_node(conflict.loser.as_str()), "HybridGatewayConflict", message)
     });
-    let undecodable = status
-        .nodes
-        .undecodable
-        .iter()
-        .map(|(name, error)| note(cilium_node(name), "HybridGatewayLeftOut", format!("this node gets no traffic from the VPC: {error}")));
+    let undecodable =
+        status.nodes.undecodable.iter().map(|(name, error)| {
+            note(cilium_node(name), "HybridGatewayLeftOut", format!("this node gets no traffic from the VPC: {error}"))
+        });
     let foreign = status.routes.foreign.iter().map(|foreign| {
         let finding = foreign.finding();
         note(lease(), "HybridGatewayForeignRoute", format!("{}: {}", finding.place, finding.what))
     });
-    let held = (status.nodes.held > 0).then(|| {
-        note(lease(), "HybridGatewayMassDeletion", "many hybrid nodes vanished together; their entries are held".into())
-    });
+    let held = (status.nodes.held > 0)
+        .then(|| note(lease(), "HybridGatewayMassDeletion", "many hybrid nodes vanished together; their entries are held".into()));
     conflicts.chain(undecodable).chain(foreign).chain(held).collect()
 }

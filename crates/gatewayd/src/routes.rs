@@ -57,16 +57,7 @@ enum Trouble {
 
 impl Routes {
     pub(crate) fn new(context: Arc<Context>, kube: Kube, cloud: Cloud, found: Option<(Session, Vec<RouteTable>)>) -> Self {
-        Self {
-            context,
-            kube,
-            cloud,
-            found,
-            session: None,
-            known: Recognised::default(),
-            remembered: false,
-            described: BTreeMap::new(),
-        }
+        Self { context, kube, cloud, found, session: None, known: Recognised::default(), remembered: false, described: BTreeMap::new() }
     }
 
     /// Keeps the routes for ever.
@@ -183,14 +174,20 @@ impl Routes {
         match self.kube.gateway_nodes(node_label).await {
             Ok(instances) => self.known.instances = instances,
             Err(error) if error.is_forbidden() => {
-                self.context.lesser("list nodes", "routes of former gateways are recognised by the CiliumVTEPConfig, and once EC2 shows them as blackhole");
+                self.context.lesser(
+                    "list nodes",
+                    "routes of former gateways are recognised by the CiliumVTEPConfig, and once EC2 shows them as blackhole",
+                );
             }
             Err(error) => warn!(error = chain(&error), "gateway nodes cannot be listed"),
         }
     }
 
     fn no_history(&self) {
-        self.context.lesser("get, create, update configmaps", "routes of former gateways are recognised by the CiliumVTEPConfig, and once EC2 shows them as blackhole");
+        self.context.lesser(
+            "get, create, update configmaps",
+            "routes of former gateways are recognised by the CiliumVTEPConfig, and once EC2 shows them as blackhole",
+        );
     }
 
     /// Puts our interface into the history, before the first route leads to it.

@@ -97,7 +97,8 @@ async fn tables(settings: &Settings, cloud: &Cloud, adopt: bool) -> (Option<(Ses
         }
         Ok(Err(error)) => (None, vec![error.finding()]),
         Err(_) => {
-            let finding = Finding::warning("ec2.slow", "AWS", format!("EC2 did not answer within {PATIENCE:?}; it is tried again, for ever"));
+            let finding =
+                Finding::warning("ec2.slow", "AWS", format!("EC2 did not answer within {PATIENCE:?}; it is tried again, for ever"));
             (None, vec![finding])
         }
     }

@@ -19,7 +19,10 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Part {
     /// A world of network namespaces on this machine, in which gateways carry real packets (executes hybridge-lab)
-    #[command(disable_help_flag = true, after_help = "Examples:\n  hybridge lab demo\n  hybridge lab run --fault host-loss\n  hybridge lab --help")]
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  hybridge lab demo\n  hybridge lab run --fault host-loss\n  hybridge lab --help"
+    )]
     Lab {
         /// Passed on as they are
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
@@ -31,7 +34,9 @@ enum Part {
 fn main() -> ExitCode {
     let Part::Lab { rest } = Arguments::parse().part;
     let error = execute("hybridge-lab", rest);
-    eprintln!("error: {error:#}\n  hint: build it beside hybridge with `cargo build -p hybridge-lab`, or install the release archive whole");
+    eprintln!(
+        "error: {error:#}\n  hint: build it beside hybridge with `cargo build -p hybridge-lab`, or install the release archive whole"
+    );
     ExitCode::from(1)
 }
 

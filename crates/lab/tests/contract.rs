@@ -1,5 +1,7 @@
 //! The contract suite against the built-in servers, on loopback.
 
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
 use std::net::SocketAddr;
 
 use axum::Router;

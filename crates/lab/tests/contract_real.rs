@@ -1,5 +1,7 @@
 //! The contract suite against real parts: etcd with kube-apiserver, and moto. Needs what `cargo xtask real` makes.
 
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
 use std::future::Future;
 use std::net::Ipv4Addr;
 

@@ -1,5 +1,7 @@
 //! The gateway's EC2 and metadata clients against the built-in EC2, in a namespace of their own.
 
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The gateway's Kubernetes client against the built-in API server, on loopback.
 
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
 use std::pin::pin;
 use std::time::Duration;
 

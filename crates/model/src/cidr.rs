@@ -104,10 +104,7 @@ impl Cidr4 {
 
 /// The first two networks of a list that overlap, in the order given.
 pub fn first_overlap(cidrs: &[Cidr4]) -> Option<(Cidr4, Cidr4)> {
-    cidrs
-        .iter()
-        .enumerate()
-        .find_map(|(i, a)| cidrs[i + 1..].iter().find(|b| a.overlaps(**b)).map(|b| (*a, *b)))
+    cidrs.iter().enumerate().find_map(|(i, a)| cidrs[i + 1..].iter().find(|b| a.overlaps(**b)).map(|b| (*a, *b)))
 }
 
 impl FromStr for Cidr4 {

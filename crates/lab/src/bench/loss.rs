@@ -17,10 +17,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Sample>, BenchError> 
     let mut samples = Vec::new();
     for (quantity, fault) in [(Quantity::Restart, Fault::Restart), (Quantity::HostLoss, Fault::HostLoss)] {
         for _ in 0..subject.runs.min(RUNS) {
-            world.wait_settled(PATIENCE)?;
-            for index in 0..world.gateways.len() {
-                world.wait_ready(index, PATIENCE)?;
-            }
+            all_ready(&mut world)?;
             let conclusion = play(&mut world, &Scenario::new(fault.name(), vec![fault]), &observer)?;
             if let Some((_, stuck)) = conclusion.stuck {
                 return Err(stuck.into());
@@ -29,6 +26,18 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Sample>, BenchError> 
         }
     }
     Ok(samples)
+}
+
+/// Brings every gateway into service. One that has ended is started again, as a kubelet does: some end when they lose the lead.
+fn all_ready(world: &mut World) -> Result<(), BenchError> {
+    for index in 0..world.gateways.len() {
+        if world.gateways[index].pid().is_none() {
+            world.start_gateway(index)?;
+        }
+        world.wait_ready(index, PATIENCE)?;
+    }
+    world.wait_settled(PATIENCE)?;
+    Ok(())
 }
 
 /// The longest gap of either direction's UDP probe, in seconds.

@@ -2,6 +2,10 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hybridge_gateway::datapath::DEVICE;
@@ -10,7 +14,7 @@ use nix::sys::signal::Signal;
 use super::footprint;
 use super::stage::{PATIENCE, Stage};
 use super::{Apis, BenchError, Quantity, Sample, Subject, fleet};
-use crate::world::{World, WorldError};
+use crate::world::{Cluster, World, WorldError};
 
 /// How many nodes; ascending.
 const COUNTS: [u32; 2] = [1_000, 5_000];
@@ -18,6 +22,8 @@ const COUNTS: [u32; 2] = [1_000, 5_000];
 const LOOK: Duration = Duration::from_millis(2);
 /// After the last route, until the peak of memory is read: what was read from the API is put to use and freed.
 const SETTLE: Duration = Duration::from_secs(1);
+/// How many objects are made at a time.
+const WORKERS: usize = 16;
 /// Where objects are made that only the API server sees.
 const CILIUM_NODES: &str = "/apis/cilium.io/v2/ciliumnodes";
 
@@ -26,14 +32,12 @@ pub(super) fn measure(subject: &Subject<'_>, apis: Apis) -> Result<Vec<Sample>, 
     let living = u32::from(stage.world.topology.size.hybrid_nodes);
     let (mut made, mut samples) = (0, Vec::new());
     for count in COUNTS {
-        for number in made..count - living {
-            create(&stage.world, number)?;
-        }
+        create(&stage.world, made..count - living)?;
         made = count - living;
         for _ in 0..subject.runs {
             samples.push(Sample { quantity: Quantity::Nodes(apis, count), value: once(&mut stage, count)?.as_secs_f64() });
             if count == COUNTS[1] {
-                std::thread::sleep(SETTLE);
+                thread::sleep(SETTLE);
                 samples.push(Sample { quantity: Quantity::Peak(apis), value: footprint::peak(stage.pid()?)? });
             }
             stage.clear()?;
@@ -42,13 +46,31 @@ pub(super) fn measure(subject: &Subject<'_>, apis: Apis) -> Result<Vec<Sample>, 
     Ok(samples)
 }
 
-fn create(world: &World, number: u32) -> Result<(), BenchError> {
-    match &world.cluster.fake {
+/// Makes objects, several at a time: every request of the lab's own is a connection of its own.
+fn create(world: &World, numbers: Range<u32>) -> Result<(), BenchError> {
+    let next = AtomicU32::new(numbers.start);
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= numbers.end {
+                return Ok(());
+            }
+            create_one(&world.cluster, number)?;
+        }
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
+fn create_one(cluster: &Cluster, number: u32) -> Result<(), BenchError> {
+    match &cluster.fake {
         Some(fake) => {
             let put = fake.put_object(fleet::object(number));
             put.map(drop).map_err(|refusal| BenchError::machine("make a CiliumNode")(io::Error::other(refusal)))
         }
-        None => Ok(world.cluster.create(CILIUM_NODES, &fleet::object(number)).map_err(WorldError::from)?),
+        None => Ok(cluster.create(CILIUM_NODES, &fleet::object(number)).map_err(WorldError::from)?),
     }
 }
 
@@ -75,7 +97,7 @@ fn routes_complete(begin: Instant, before: u64, count: u32) -> io::Result<Option
         if prefixes()? >= before + u64::from(count) && over_device()? == u64::from(count) {
             return Ok(Some(now));
         }
-        std::thread::sleep(LOOK);
+        thread::sleep(LOOK);
     }
     Ok(None)
 }

@@ -62,7 +62,9 @@ impl Quantity {
     /// In what it is measured.
     pub fn unit(self) -> Unit {
         match self {
-            Self::Start(_) | Self::Nodes(..) | Self::Kernel(_) | Self::Restart | Self::HostLoss | Self::PlanAll | Self::PlanNothing => Unit::Seconds,
+            Self::Start(_) | Self::Nodes(..) | Self::Kernel(_) | Self::Restart | Self::HostLoss | Self::PlanAll | Self::PlanNothing => {
+                Unit::Seconds
+            }
             Self::Idle(_) | Self::Peak(_) | Self::Binary => Unit::Bytes,
         }
     }

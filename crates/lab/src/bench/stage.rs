@@ -49,7 +49,11 @@ impl Stage {
     pub(super) fn pid(&mut self) -> Result<u32, BenchError> {
         let gateway = &mut self.world.gateways[GATEWAY];
         let ended = std::io::Error::other("it has ended");
-        gateway.pid().ok_or(ended).map_err(BenchError::machine(format!("look at {}; {} may say more", gateway.name(), gateway.log.display())))
+        gateway.pid().ok_or(ended).map_err(BenchError::machine(format!(
+            "look at {}; {} may say more",
+            gateway.name(),
+            gateway.log.display()
+        )))
     }
 
     /// Kills the gateway and takes away everything that it has made.

@@ -68,7 +68,7 @@ fn lease(object: &Value) -> Result<Vec<Cause>, Refusal> {
         let number = value.as_i64().filter(|number| i32::try_from(*number).is_ok());
         let number = number.ok_or_else(|| undecodable("Lease", &format!("spec.{field} is no int32")))?;
         if number < least {
-            causes.push(Cause::invalid(&format!("spec.{field}"), &number, rule));
+            causes.push(Cause::invalid(&format!("spec.{field}"), number, rule));
         }
     }
     Ok(causes)
@@ -91,7 +91,7 @@ fn event(object: &Value) -> Vec<Cause> {
         about => timed || about == namespace,
     };
     if !fits {
-        causes.push(Cause::invalid("involvedObject.namespace", &Value::from(about), "does not match event.namespace"));
+        causes.push(Cause::invalid("involvedObject.namespace", Value::from(about), "does not match event.namespace"));
     }
     if timed {
         for field in ["reportingComponent", "reportingInstance", "action", "reason"] {
@@ -104,11 +104,10 @@ fn event(object: &Value) -> Vec<Cause> {
 }
 
 fn texts(object: &Value, field: &str) -> Result<(), Refusal> {
-    let fields = match &object[field] {
-        Value::Null => return Ok(()),
-        Value::Object(fields) => fields,
-        _ => return Err(undecodable("object", &format!("{field} is no map"))),
-    };
+    if object[field].is_null() {
+        return Ok(());
+    }
+    let fields = object[field].as_object().ok_or_else(|| undecodable("object", &format!("{field} is no map")))?;
     match fields.iter().find(|(_, value)| !value.is_string()) {
         Some((name, _)) => Err(undecodable("object", &format!("{field}.{name} is no string"))),
         None => Ok(()),

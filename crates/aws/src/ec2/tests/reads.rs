@@ -184,10 +184,10 @@ async fn interfaces_are_found_by_the_addresses_of_their_instances() {
          <item><networkInterfaceId>eni-0b1</networkInterfaceId><attachment><deviceIndex>1</deviceIndex></attachment></item>\
          <item><networkInterfaceId>eni-0b0</networkInterfaceId><attachment><deviceIndex>0</deviceIndex></attachment></item>\
          </networkInterfaceSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>";
-    let (fake, ec2) = with_fake(move |_| Reply::xml(answer)).await;
+    let (fake, ec2) = with_fake(move |_| Reply::ok(answer)).await;
     let found = ec2.interfaces_at(&"vpc-1".parse().unwrap(), &["10.0.2.10".parse().unwrap()].into()).await.unwrap();
     assert_eq!(found, ["eni-0b0".parse().unwrap()].into());
-    let asked = fake.requests().remove(0).body;
+    let asked = fake.seen().remove(0).body;
     for part in ["Filter.1.Name=vpc-id", "Filter.1.Value.1=vpc-1", "Filter.2.Name=private-ip-address", "Filter.2.Value.1=10.0.2.10"] {
         assert!(asked.contains(part), "{part} is missing in {asked}");
     }
