@@ -144,6 +144,13 @@ pub fn plan(desired: &Desired, observed: &Snapshot) -> Vec<Change> {
     changes
 }
 
+/// Whether every packet for a pod CIDR that comes here has somewhere to go: the device is there, and what no node owns is unreachable.
+pub fn carries(desired: &Desired, observed: &Snapshot) -> bool {
+    let mut guards = desired.routes.values().filter(|route| route.via == NextHop::Unreachable);
+    observed.link(DEVICE).is_some_and(|link| link.up && adoptable(&desired.device, link))
+        && guards.all(|guard| observed.routes.contains(guard))
+}
+
 /// The changes that remove everything of ours.
 pub fn removal(observed: &Snapshot) -> Vec<Change> {
     let device = observed.link(DEVICE).map(|_| Change::DeleteLink { name: DEVICE.into() });

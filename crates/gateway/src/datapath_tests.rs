@@ -144,6 +144,21 @@ fn a_device_that_fits_is_adopted_and_one_that_does_not_is_made_again() {
 }
 
 #[test]
+fn without_device_or_guard_routes_nothing_is_carried() {
+    let wanted = want(&[node("n1", 0, "192.168.10.11", &["10.250.1.0/24"])]);
+    let complete = apply(Snapshot::default(), &plan(&wanted, &Snapshot::default()));
+    let without = |change: fn(&mut Snapshot)| {
+        let mut state = complete.clone();
+        change(&mut state);
+        carries(&wanted, &state)
+    };
+    assert!(without(|_| {}) && without(|state| state.routes.retain(|route| route.via == NextHop::Unreachable)));
+    assert!(!without(|state| state.links.clear()));
+    assert!(!without(|state| state.links[0].up = false));
+    assert!(!without(|state| state.routes.retain(|route| route.via != NextHop::Unreachable)));
+}
+
+#[test]
 fn removal_takes_the_device_and_the_guard_routes_and_no_foreign_one() {
     let mut state = apply(Snapshot::default(), &plan(&want(&[node("n1", 0, "192.168.10.11", &["10.250.1.0/24"])]), &Snapshot::default()));
     let changes = removal(&state);
@@ -226,6 +241,7 @@ proptest! {
         let changes = plan(&wanted, &state);
         let after = apply(state, &changes);
         prop_assert!(reached(&wanted, &after), "{changes:#?}\n{after:#?}");
+        prop_assert!(carries(&wanted, &after));
         prop_assert_eq!(plan(&wanted, &after), []);
     }
 

@@ -38,6 +38,20 @@ pub enum Undecodable {
     /// None of them is IPv4.
     #[error("`spec.ipam.podCIDRs` holds no IPv4 network")]
     NoIpv4,
+    /// A route to it would lead packets of the VPC, or of this host itself, into the tunnel.
+    #[error("its pod CIDR {0} overlaps {1} of the VPC")]
+    InVpc(Cidr4, Cidr4),
+}
+
+impl HybridNode {
+    /// The node, if none of its pod CIDRs overlaps a network of the VPC.
+    pub fn outside(self, vpc: &[Cidr4]) -> Result<Self, Undecodable> {
+        let mut pairs = self.pod_cidrs.iter().flat_map(|cidr| vpc.iter().map(|vpc| (*cidr, *vpc)));
+        match pairs.find(|(cidr, vpc)| cidr.overlaps(*vpc)) {
+            Some((cidr, vpc)) => Err(Undecodable::InVpc(cidr, vpc)),
+            None => Ok(self),
+        }
+    }
 }
 
 /// Reads the `spec` of a CiliumNode. `name` and `created` come from its metadata.
@@ -188,6 +202,17 @@ pub(crate) mod tests {
             (json!({"addresses": ip, "ipam": {"podCIDRs": ["fd01::/64"]}}), Undecodable::NoIpv4),
         ] {
             assert_eq!(decode("n1", 0, &spec), Err(error), "{spec}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_claims_the_vpc_is_left_out() {
+        let vpc = ["10.0.0.0/16".parse().unwrap(), "100.64.0.0/16".parse().unwrap()];
+        let good = node("n1", 0, "192.168.10.11", &["10.250.1.0/24"]);
+        assert_eq!(good.clone().outside(&vpc), Ok(good));
+        for cidr in ["0.0.0.0/0", "10.0.1.0/24", "100.64.0.0/10"] {
+            let bad = node("n2", 0, "192.168.10.12", &["10.250.2.0/24", cidr]);
+            assert!(matches!(bad.outside(&vpc), Err(Undecodable::InVpc(_, _))), "{cidr}");
         }
     }
 

@@ -158,19 +158,32 @@ pub fn findings(tables: &[RouteTable], wanted: &Wanted, known: &Recognised, vpc:
     missing.chain(elsewhere).chain(plan.foreign.iter().map(Foreign::finding)).collect()
 }
 
+/// That EC2 drops what this instance forwards.
+pub fn source_dest_check() -> Finding {
+    Finding::warning(
+        "instance.source-dest-check",
+        "this instance's primary interface",
+        "its source/destination check is on, so EC2 drops what it forwards",
+    )
+    .fix("`aws ec2 modify-network-interface-attribute --network-interface-id ENI --no-source-dest-check`")
+}
+
 impl Foreign {
+    /// Whether that is what a finding tells.
+    pub fn is_told_by(finding: &Finding) -> bool {
+        finding.code == Self::CODE
+    }
+
+    const CODE: &str = "route.foreign";
+
     /// The refusal, for people.
     pub fn finding(&self) -> Finding {
         let Self { table, destination, target } = self;
-        Finding::warning(
-            "route.foreign",
-            format!("{table} {destination}"),
-            format!("leads to {target}, which is no gateway of this cluster"),
-        )
-        .fix(format!(
-            "remove it (`aws ec2 delete-route --route-table-id {table} --destination-cidr-block {destination}`) \
+        Finding::warning(Self::CODE, format!("{table} {destination}"), format!("leads to {target}, which is no gateway of this cluster"))
+            .fix(format!(
+                "remove it (`aws ec2 delete-route --route-table-id {table} --destination-cidr-block {destination}`) \
                  or take it over with --adopt-routes"
-        ))
+            ))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::nodes::Conflict;
-use crate::routes::Foreign;
+use crate::routes::{self, Foreign};
 
 /// Everything that readiness, metrics, Events and people are told, kept up to date by the tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -46,6 +46,8 @@ pub struct Nodes {
 pub struct Kernel {
     /// Whether the last look found exactly what should be there.
     pub in_step: bool,
+    /// Whether packets that come here find the device and the `unreachable` routes, whatever is amiss with single nodes.
+    pub carries: bool,
     /// What could not be changed or read.
     pub errors: Vec<String>,
     /// Nodes with entries.
@@ -167,9 +169,8 @@ impl Status {
             add("routes.pending", format!("{} VPC routes do not lead here yet", routes.open));
         }
         if routes.source_dest_check {
-            let what = "the source/destination check of this instance's primary interface is on, so EC2 drops what it forwards; \
-                        `aws ec2 modify-network-interface-attribute --network-interface-id ENI --no-source-dest-check`";
-            add("instance.source-dest-check", what.into());
+            let finding = routes::source_dest_check();
+            add(finding.code, format!("{}: {}", finding.place, finding.what));
         }
     }
 }

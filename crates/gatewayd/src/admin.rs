@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -56,7 +57,7 @@ async fn text_metrics(State(admin): State<Admin>) -> impl IntoResponse {
     let (vxlan, nic) = tokio::join!(admin.netlink.counters(DEVICE), admin.netlink.counters(&admin.nic));
     let status = admin.context.status.borrow().clone();
     let text = admin.context.metrics.text(&status, vxlan.ok().flatten().as_ref(), nic.ok().flatten().as_ref());
-    ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
 /// 200 and `ready`, or 503 and a line for each reason.

@@ -12,15 +12,15 @@ use hybridge_gateway::datapath;
 use hybridge_gateway::settings::Settings;
 use hybridge_gateway::status::Status;
 use hybridge_kube_io::Kube;
-use hybridge_report::{Exit, Severity};
+use hybridge_report::{Exit, Finding, Severity};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{RwLock, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin};
-use crate::args::Arguments;
+use crate::args::{self, Arguments, Output};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::metrics::Metrics;
@@ -45,37 +45,36 @@ pub(crate) async fn run(arguments: Arguments) -> Exit {
 async fn check_and_serve(arguments: Arguments) -> anyhow::Result<Exit> {
     let clock = Clock::start();
     let mut checked = startup::check(&arguments).await?;
-    tell(&checked, arguments.check);
+    tell(&checked, &arguments);
     let failed = checked.findings.iter().any(|finding| finding.severity == Severity::Error);
-    match checked.settings.take().filter(|_| !failed) {
-        Some(_) if arguments.check => Ok(Exit::Ok),
-        Some(settings) => serve(arguments, settings, checked, clock).await,
-        None => Ok(Exit::Input),
+    match (checked.settings.take(), checked.kube.take()) {
+        (Some(_), Some(_)) if arguments.check && !failed => Ok(Exit::Ok),
+        (Some(settings), Some(kube)) if !failed => serve(arguments, settings, kube, (checked, clock)).await,
+        _ => Ok(Exit::Input),
     }
 }
 
 /// Findings go to people who asked for them, and into the log of a daemon.
 #[expect(clippy::print_stdout, reason = "the answer to --check")]
-fn tell(checked: &Checked, asked: bool) {
-    for finding in &checked.findings {
-        if asked {
-            println!("{finding}");
-            continue;
-        }
-        let (code, place, what, fix) = (finding.code, &finding.place, &finding.what, finding.fix.as_deref());
-        match finding.severity {
-            Severity::Error => error!(code, place, fix, "{what}"),
-            Severity::Warning => warn!(code, place, fix, "{what}"),
-        }
-    }
-    if asked && checked.findings.is_empty() {
-        println!("ok: settings, host and route tables are in order");
+fn tell(checked: &Checked, arguments: &Arguments) {
+    match (arguments.check, arguments.output) {
+        (true, Output::Json) => println!("{}", args::json(&checked.findings)),
+        (true, Output::Text) if checked.findings.is_empty() => println!("ok: settings, host, cluster and route tables are in order"),
+        (true, Output::Text) => checked.findings.iter().for_each(|finding| println!("{finding}")),
+        (false, _) => checked.findings.iter().for_each(log),
     }
 }
 
-async fn serve(arguments: Arguments, settings: Settings, checked: Checked, clock: Clock) -> anyhow::Result<Exit> {
+fn log(finding: &Finding) {
+    let (code, place, what, fix) = (finding.code, &finding.place, &finding.what, finding.fix.as_deref());
+    match finding.severity {
+        Severity::Error => error!(code, place, fix, "{what}"),
+        Severity::Warning => warn!(code, place, fix, "{what}"),
+    }
+}
+
+async fn serve(arguments: Arguments, settings: Settings, kube: Kube, (checked, clock): (Checked, Clock)) -> anyhow::Result<Exit> {
     let Checked { netlink, observed, cloud, found, .. } = checked;
-    let kube = Kube::connect(arguments.kubeconfig.as_deref()).await.context("no API server is configured")?;
     let nic = observed.link_with(settings.node_ip).context("the node IP has gone from this host")?.clone();
     let listeners = (admin::bind(settings.metrics_address).await, admin::bind(settings.probe_address).await);
     let (metrics_port, probe_port) = match listeners {
@@ -135,7 +134,7 @@ fn context(arguments: &Arguments, settings: Settings, kube: &Kube, nic: &str, cl
     Arc::new(Context {
         adopt_routes: arguments.adopt_routes,
         node_label: arguments.node_label.clone(),
-        namespace: variable("POD_NAMESPACE").unwrap_or_else(|| kube.default_namespace().to_owned()),
+        namespace: startup::namespace(kube),
         identity: format!("{host}_{:016x}", rand::random::<u64>()),
         metrics: Metrics::new(&settings, &node_name, nic),
         settings,
@@ -143,6 +142,7 @@ fn context(arguments: &Arguments, settings: Settings, kube: &Kube, nic: &str, cl
         met: std::sync::Mutex::default(),
         status: watch::Sender::new(status),
         guard: watch::Sender::new(None),
+        writing: RwLock::default(),
     })
 }
 

@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use hybridge_gateway::lease::Guard;
 use hybridge_gateway::settings::Settings;
 use hybridge_gateway::status::Status;
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+
+/// How long one write of a route, of the CiliumVTEPConfig or of the history may take: late ones defeat the guard.
+pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Settings, clock, and the places where tasks tell each other how things stand.
 pub(crate) struct Context {
@@ -31,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) status: watch::Sender<Status>,
     /// The permission to write, renewed again and again by the election.
     pub(crate) guard: watch::Sender<Option<Guard>>,
+    /// Shared by every write that the guard has permitted, while it is under way. Whoever has it alone knows that there is none.
+    pub(crate) writing: RwLock<()>,
 }
 
 impl Context {

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hybridge_gateway::lease::{Election, Reply, Request, Step};
-use hybridge_kube_io::{CallError, Kube, Lease};
+use hybridge_kube_io::{CallError, Kube, Lease, Verb};
 use hybridge_report::chain;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::context::{Context, spread};
+use crate::context::{Context, WRITE_DEADLINE, spread};
 
 /// How long giving up the Lease may take at the end; then it expires by itself.
 const RELEASE: Duration = Duration::from_secs(2);
+/// How long a gateway that has a data path waits for its first look at the route tables before it takes part without.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 
 /// Takes part until `stop`, then releases the Lease. `outgrow` brings epochs that were found written by somebody else.
 pub(crate) async fn run(context: Arc<Context>, kube: Kube, mut outgrow: mpsc::Receiver<u32>, stop: CancellationToken) {
@@ -26,12 +28,30 @@ pub(crate) async fn run(context: Arc<Context>, kube: Kube, mut outgrow: mpsc::Re
         leading: false,
         error: None,
     };
+    tokio::select! {
+        () = fit(&session.context) => {}
+        () = stop.cancelled() => return,
+    }
     session.take_part(&mut outgrow, &stop).await;
     session.election.release();
     session.publish();
+    // The next holder writes as soon as it sees the release, and no write of ours may come after that.
+    if timeout(WRITE_DEADLINE, session.context.writing.write()).await.is_err() {
+        warn!("a write is still under way; the Lease is released all the same");
+    }
     if timeout(RELEASE, session.give_up()).await.is_err() {
         warn!("the Lease could not be released in time; it expires by itself");
     }
+}
+
+/// Waits until this gateway can do a leader's work: packets that come here must find the device and the `unreachable` routes, and
+/// one that EC2 does not answer leaves the lead to another, if there is one.
+async fn fit(context: &Context) {
+    let mut status = context.status.subscribe();
+    // What it returns holds the status locked, and an error would mean that the context is gone, which is borrowed here.
+    let _carries = status.wait_for(|status| status.kernel.carries).await.map(drop);
+    let looked = async { status.wait_for(|status| !status.routes.wanted || status.routes.read).await.map(drop) };
+    let _looked = timeout(FIRST_LOOK, looked).await;
 }
 
 struct Session {
@@ -83,7 +103,12 @@ impl Session {
             self.error = Some(format!("the API server did not answer within {within:?}"));
             Reply::Failed
         });
+        let read = matches!(reply, Reply::Read(_));
         self.election.reply(sent, self.context.clock.now(), reply, spread());
+        // A Lease that can be read, but not written, is no better until somebody else holds it.
+        if read && self.election.holder().is_some() && !self.election.holding() {
+            self.error = None;
+        }
     }
 
     async fn send(&mut self, request: Request, within: Duration) -> Reply {
@@ -92,7 +117,6 @@ impl Session {
         let result = match request {
             Request::Read => match self.kube.lease(namespace, name).await {
                 Ok(lease) => {
-                    self.error = None;
                     self.last = lease;
                     return Reply::Read(self.last.as_ref().map(Lease::observed));
                 }
@@ -118,8 +142,8 @@ impl Session {
     }
 
     fn failed(&mut self, error: &CallError) -> Reply {
-        // A Lease that was deleted under our hands is like one that was changed.
-        if error.is_conflict() || error.is_not_found() {
+        // A Lease that was deleted under our hands is like one that was changed; where one cannot be made, the namespace is missing.
+        if error.is_conflict() || (error.is_not_found() && error.call().verb == Verb::Update) {
             return Reply::Conflict;
         }
         self.error = Some(chain(error));

@@ -18,8 +18,9 @@ use crate::context::{Context, spread};
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// After a failure.
 const RETRY: Duration = Duration::from_secs(1);
-/// A burst of notifications is answered once.
+/// A burst of notifications is answered once, after a pause in it or after the longest.
 const QUIET: Duration = Duration::from_millis(10);
+const BURST: Duration = Duration::from_millis(200);
 
 /// Follows `desired` and the kernel for ever.
 pub(crate) async fn run(context: Arc<Context>, netlink: Arc<Netlink>, mut desired: watch::Receiver<Desired>) {
@@ -35,14 +36,19 @@ pub(crate) async fn run(context: Arc<Context>, netlink: Arc<Netlink>, mut desire
         let mut events = std::pin::pin!(events);
         loop {
             let wanted = desired.borrow_and_update().clone();
-            let pause = if sync(&context, &netlink, &wanted).await { LOOK_AGAIN } else { RETRY };
+            let in_step = sync(&context, &netlink, &wanted).await;
+            let pause = if in_step { LOOK_AGAIN } else { RETRY };
             tokio::select! {
                 changed = desired.changed() => if changed.is_err() { return },
                 event = events.next() => {
                     if event.is_none() {
+                        sleep(RETRY).await;
                         break;
                     }
-                    while let Ok(Some(_)) = timeout(QUIET, events.next()).await {}
+                    // Where somebody undoes what we do, his every step is a notification.
+                    sleep(if in_step { Duration::ZERO } else { RETRY }).await;
+                    let burst = async { while let Ok(Some(_)) = timeout(QUIET, events.next()).await {} };
+                    let _cut_off = timeout(BURST, burst).await;
                 }
                 () = sleep(pause.mul_f64(0.9 + 0.2 * spread())) => {}
             }
@@ -58,6 +64,7 @@ pub(crate) async fn sync(context: &Context, netlink: &Netlink, desired: &Desired
             let via_device = seen.routes.iter().filter(|route| matches!(route.via, NextHop::Device(_))).count();
             context.update(|status| {
                 status.kernel.in_step = in_step;
+                status.kernel.carries = datapath::carries(desired, &seen);
                 status.kernel.errors = errors;
                 status.kernel.nodes = seen.neighbours.iter().filter(|neighbour| neighbour.permanent).count();
                 (status.kernel.routes, status.kernel.fdb) = (via_device, seen.fdb.len());
@@ -66,7 +73,7 @@ pub(crate) async fn sync(context: &Context, netlink: &Netlink, desired: &Desired
         }
         Err(error) => {
             let error = chain(&error);
-            context.update(|status| (status.kernel.in_step, status.kernel.errors) = (false, vec![error]));
+            context.update(|status| (status.kernel.in_step, status.kernel.carries, status.kernel.errors) = (false, false, vec![error]));
             false
         }
     }

@@ -11,6 +11,7 @@ mod kernel;
 mod logging;
 mod metrics;
 mod nodes;
+mod recognition;
 mod reporter;
 mod routes;
 mod startup;
@@ -25,7 +26,15 @@ fn main() -> ExitCode {
     };
     logging::start(&arguments);
     // kube and the AWS SDK share one TLS provider; the first to come installs it.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let random = provider.secure_random;
+    let _ = provider.install_default();
+    // Its first random number costs tens of milliseconds of CPU, for gathering jitter: drawn here, it does not hold up the first
+    // connection. A failure would show there again.
+    let _seeding = std::thread::spawn(move || random.fill(&mut [0]));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs only descriptors");
-    runtime.block_on(app::run(arguments)).into()
+    let exit = runtime.block_on(app::run(arguments));
+    // Dropping the runtime would wait for a name server that does not answer.
+    runtime.shutdown_background();
+    exit.into()
 }

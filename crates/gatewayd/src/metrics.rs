@@ -1,5 +1,6 @@
 //! Prometheus metrics, under the names that the reference gateway's code uses, and its README's where those differ.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -138,7 +139,8 @@ impl Metrics {
         self.setup_duration.observe(took.as_secs_f64());
     }
 
-    /// All metrics as OpenMetrics text.
+    /// All metrics as text of Prometheus' format 0.0.4, whatever a scraper asks for: the reference gateway serves no other, and in
+    /// OpenMetrics the labels of histograms would have other values.
     pub(crate) fn text(&self, status: &Status, vxlan: Option<&LinkCounters>, nic: Option<&LinkCounters>) -> String {
         let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let reasons = status.reasons();
@@ -160,8 +162,27 @@ impl Metrics {
         self.nic.set(nic);
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a String cannot fail");
-        text
+        classic(&text)
     }
+}
+
+/// OpenMetrics text in the form 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/>): a counter's family is named
+/// as its samples are, bounds of buckets are whole numbers where they can be, and nothing marks the end.
+fn classic(open_metrics: &str) -> String {
+    let lines: Vec<_> = open_metrics.lines().filter(|line| *line != "# EOF").collect();
+    let counters: BTreeSet<_> = lines.iter().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in lines {
+        let words =
+            line.strip_prefix("# ").and_then(|rest| rest.split_once(' ')).and_then(|(key, rest)| Some((key, rest.split_once(' ')?)));
+        match words {
+            Some((key, (name, rest))) if counters.contains(name) => text.push_str(&format!("# {key} {name}_total {rest}")),
+            None if line.contains("_bucket{le=\"") => text.push_str(&line.replace(".0\"} ", "\"} ")),
+            Some(_) | None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// `info` with both spellings of the label that the reference's code and README spell differently, and `primary_nic_info`.
@@ -217,3 +238,6 @@ impl Device {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

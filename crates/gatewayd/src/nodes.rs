@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use hybridge_gateway::datapath::{self, Desired};
@@ -20,6 +20,8 @@ use crate::context::Context;
 
 /// Changes that come within this time of each other are one change of the data path.
 const DEBOUNCE: Duration = Duration::from_millis(5);
+/// Changes that never pause are taken in after this time.
+const BURST: Duration = Duration::from_millis(100);
 
 /// What is known of hybrid nodes, and what follows from it.
 pub(crate) struct Nodes {
@@ -61,9 +63,14 @@ impl Nodes {
             tokio::select! {
                 event = events.next() => {
                     let Some(event) = event else { return };
-                    self.take(event);
-                    while let Ok(Some(event)) = timeout(DEBOUNCE, events.next()).await {
-                        self.take(event);
+                    let mut changed = self.take(event);
+                    let end = Instant::now() + BURST;
+                    while let Ok(Some(event)) = timeout(DEBOUNCE.min(end.saturating_duration_since(Instant::now())), events.next()).await {
+                        changed |= self.take(event);
+                    }
+                    // Cilium writes its nodes' status again and again.
+                    if !changed {
+                        continue;
                     }
                     if self.listed {
                         self.roster.update(clock.now(), self.decoded.clone());
@@ -75,58 +82,75 @@ impl Nodes {
         }
     }
 
-    fn take(&mut self, event: NodeEvent<Result<HybridNode, Undecodable>>) {
+    /// Whether it makes a difference.
+    fn take(&mut self, event: NodeEvent<Result<HybridNode, Undecodable>>) -> bool {
         match event {
             NodeEvent::Listed(all) => {
                 info!(count = all.len(), "hybrid nodes listed");
-                let before = std::mem::take(&mut self.decoded);
-                self.undecodable.clear();
+                let (before, complained) = (std::mem::take(&mut self.decoded), std::mem::take(&mut self.undecodable));
                 let first = !std::mem::replace(&mut self.listed, true);
                 self.error = None;
                 for (name, result) in all {
-                    let known = before.get(&name);
-                    self.put(name, result, known, first);
+                    let (known, complaint) = (before.get(&name), complained.get(name.as_str()));
+                    self.put(name, result, (known, complaint), first);
                 }
                 for gone in before.keys().filter(|name| !self.decoded.contains_key(*name)) {
                     info!(node = %gone, "hybrid node gone");
                 }
+                true
             }
             NodeEvent::Applied(name, result) => {
-                let known = self.decoded.remove(&name);
-                self.undecodable.remove(name.as_str());
-                self.put(name, result, known.as_ref(), false);
+                let (known, complaint) = (self.decoded.remove(&name), self.undecodable.remove(name.as_str()));
+                self.put(name, result, (known.as_ref(), complaint.as_ref()), false)
             }
             NodeEvent::Deleted(name) => {
-                self.undecodable.remove(name.as_str());
-                if self.decoded.remove(&name).is_some() {
+                let gone = self.decoded.remove(&name).is_some();
+                if gone {
                     info!(node = %name, "hybrid node gone");
                 }
+                self.undecodable.remove(name.as_str()).is_some() || gone
             }
             NodeEvent::Failed(error) => {
-                let error = chain(&error);
-                warn!(error, "cannot follow CiliumNodes; entries stay as they are");
-                self.error = Some(error);
+                let error = Some(chain(&error));
+                if self.error != error {
+                    warn!(error, "cannot follow CiliumNodes; entries stay as they are");
+                }
+                std::mem::replace(&mut self.error, error.clone()) != error
             }
             NodeEvent::Recovered => {
                 info!("following CiliumNodes again");
                 self.error = None;
+                true
             }
         }
     }
 
-    /// `quiet`: thousands of nodes of the first list are worth one line, not one each.
-    fn put(&mut self, name: NodeName, result: Result<HybridNode, Undecodable>, known: Option<&HybridNode>, quiet: bool) {
-        match result {
+    /// Takes in what was `known`, or complained about, before; whether that makes a difference. `quiet`: thousands of nodes of the
+    /// first list are worth one line, not one each.
+    fn put(
+        &mut self,
+        name: NodeName,
+        result: Result<HybridNode, Undecodable>,
+        (known, complaint): (Option<&HybridNode>, Option<&String>),
+        quiet: bool,
+    ) -> bool {
+        match result.and_then(|node| node.outside(&self.context.settings.vpc_cidrs)) {
             Ok(node) => {
-                if known != Some(&node) && !quiet {
+                let changed = known != Some(&node);
+                if changed && !quiet {
                     info!(node = %name, ip = %node.node_ip, pod_cidrs = ?node.pod_cidrs, new = known.is_none(), "hybrid node changed");
                 }
                 self.decoded.insert(name, node);
+                changed
             }
             Err(error) => {
                 let error = chain(&error);
-                warn!(node = %name, error, "CiliumNode left out");
+                let changed = complaint != Some(&error);
+                if changed {
+                    warn!(node = %name, error, "CiliumNode left out");
+                }
                 self.undecodable.insert(name.as_str().to_owned(), error);
+                changed
             }
         }
     }

@@ -2,54 +2,70 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hybridge_gateway::status::Status;
 use hybridge_kube_io::{EventNote, Kube, Regarding};
 use hybridge_report::chain;
-use tracing::{info, warn};
+use tokio::time::timeout;
+use tracing::{debug, info};
 
 use crate::context::Context;
+
+/// Events that are told at a time. Thousands of conflicts have one cause; all of them stand in /status.
+const MOST_EVENTS: usize = 50;
+/// An Event that could not be posted is tried again after this time, if nothing else happens.
+const POST_AGAIN: Duration = Duration::from_secs(30);
 
 /// Watches the status for ever. Only the leader posts Events, so that each appears once.
 pub(crate) async fn run(context: Arc<Context>, kube: Kube) {
     let mut changes = context.status.subscribe();
     let mut told: BTreeSet<(String, String)> = BTreeSet::new();
-    let mut reasons: Option<Vec<_>> = None;
+    let mut codes: Option<BTreeSet<&'static str>> = None;
     let mut taking = None;
     loop {
         let status = changes.borrow_and_update().clone();
-        let now = status.reasons();
-        if reasons.as_ref() != Some(&now) {
-            match now.as_slice() {
+        let reasons = status.reasons();
+        // Sentences hold numbers and answers that are never twice the same.
+        let now = reasons.iter().map(|reason| reason.code).collect();
+        if codes.as_ref() != Some(&now) {
+            match reasons.as_slice() {
                 [] => info!("ready"),
                 open => info!(reasons = ?open.iter().map(|reason| &reason.what).collect::<Vec<_>>(), "not ready"),
             }
-            reasons = Some(now);
+            codes = Some(now);
         }
         observe_take(&context, &status, &mut taking);
-        if status.leader.leading {
-            let current = notes(&context, &status);
-            // What is over may be told again when it comes back.
-            told.retain(|(reason, message)| current.iter().any(|note| note.reason == *reason && note.message == *message));
-            for note in current {
-                if told.insert((note.reason.clone(), note.message.clone())) {
-                    post(&context, &kube, &note).await;
-                }
-            }
-        }
-        if changes.changed().await.is_err() {
+        let all_told = !status.leader.leading || tell(&context, &kube, notes(&context, &status), &mut told).await;
+        let changed =
+            async { if all_told { changes.changed().await } else { timeout(POST_AGAIN, changes.changed()).await.unwrap_or(Ok(())) } };
+        if changed.await.is_err() {
             return;
         }
     }
 }
 
-async fn post(context: &Context, kube: &Kube, note: &EventNote) {
-    match kube.post_event(note).await {
-        Ok(()) => {}
-        Err(error) if error.is_forbidden() => context.lesser("create events", "conflicts are seen in log, metrics and /status only"),
-        Err(error) => warn!(error = chain(&error), reason = note.reason, "Event not posted"),
+/// Posts what has not been `told` yet; whether all of it is.
+async fn tell(context: &Context, kube: &Kube, mut notes: Vec<EventNote>, told: &mut BTreeSet<(String, String)>) -> bool {
+    notes.truncate(MOST_EVENTS);
+    // What is over may be told again when it comes back.
+    told.retain(|(reason, message)| notes.iter().any(|note| note.reason == *reason && note.message == *message));
+    for note in notes {
+        let key = (note.reason.clone(), note.message.clone());
+        if told.contains(&key) {
+            continue;
+        }
+        match kube.post_event(&note).await {
+            Ok(()) => {}
+            Err(error) if error.is_forbidden() => context.lesser("create events", "conflicts are seen in log, metrics and /status only"),
+            Err(error) => {
+                debug!(error = chain(&error), reason = note.reason, "Event not posted");
+                return false;
+            }
+        }
+        told.insert(key);
     }
+    true
 }
 
 fn observe_take(context: &Context, status: &Status, taking: &mut Option<Instant>) {

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
+use hybridge_aws::Ec2Error;
 use hybridge_gateway::lease::Guard;
 use hybridge_gateway::routes::{self, History, Plan, Recognised, Wanted, Write};
 use hybridge_gateway::vpc::RouteTable;
-use hybridge_gateway::vtep;
 use hybridge_kube_io::{CallError, ConfigMap, Kube};
 use hybridge_model::{InterfaceId, RouteTableId};
 use hybridge_report::chain;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-use crate::cloud::{Cloud, Session};
-use crate::context::{Context, spread};
+use crate::cloud::{Cloud, CloudError, Session};
+use crate::context::{Context, WRITE_DEADLINE, spread};
+use crate::recognition::{Gap, Sources, history};
+use crate::startup::Found;
 
 /// Between looks of a leader whose routes are all in place.
 const LEADER_LOOKS: Duration = Duration::from_secs(5);
@@ -26,38 +28,63 @@ const STANDBY_LOOKS: Duration = Duration::from_secs(20);
 const SOON: Duration = Duration::from_millis(250);
 /// After a take, late writes of the former leader may still arrive: look often until they cannot any more.
 const WATCHFUL: Duration = Duration::from_secs(7);
-/// After failures; doubles up to the longest.
-const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// After failures, of reads and of writes; doubles up to the longest.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
-/// One write: late ones defeat the guard.
-const WRITE_DEADLINE: Duration = Duration::from_secs(1);
+/// The same trouble is logged again after this time.
+const REMIND: Duration = Duration::from_secs(300);
+/// What EC2 says of the own instance is asked for again after this time, tables at every look: EC2 admits 20 reads a second for a
+/// whole account and region.
+const INSTANCE_LOOKS: Duration = Duration::from_secs(5);
 /// Writes under way at once: well within EC2's budget of 50 mutating calls at once for an account and region.
 const PARALLEL_WRITES: usize = 20;
+
+const WITHOUT: &str = "routes of former gateways are recognised by the CiliumVTEPConfig, and once EC2 shows them as blackhole";
 
 /// The task's memory.
 pub(crate) struct Routes {
     context: Arc<Context>,
     kube: Kube,
     cloud: Cloud,
-    /// What start-up has found already.
-    found: Option<(Session, Vec<RouteTable>)>,
-    session: Option<Session>,
+    /// Route tables that start-up has read already.
+    found: Option<Vec<RouteTable>>,
+    /// With the time at which the instance was asked for.
+    session: Option<(Session, Instant)>,
     known: Recognised,
     remembered: bool,
     described: BTreeMap<RouteTableId, BTreeSet<String>>,
+    complained: Option<(String, Instant)>,
 }
 
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
     #[error(transparent)]
-    Cloud(#[from] crate::cloud::CloudError),
+    Cloud(#[from] CloudError),
     #[error("the history of gateways cannot be kept, so no route is written")]
     History(#[source] CallError),
+    #[error("{failed} of {all} VPC routes not written")]
+    Write { failed: usize, all: usize, source: Ec2Error },
+}
+
+impl Trouble {
+    /// What makes two troubles the same one, though EC2 gives each answer a number of its own.
+    fn topic(&self) -> String {
+        match self {
+            Self::Cloud(CloudError::Ec2(Ec2Error::Refused { call, code, .. })) => format!("{call}: {code}"),
+            Self::Write { source: Ec2Error::Refused { call, code, .. }, .. } => format!("{call}: {code}"),
+            Self::Cloud(_) | Self::History(_) | Self::Write { .. } => chain(self),
+        }
+    }
 }
 
 impl Routes {
-    pub(crate) fn new(context: Arc<Context>, kube: Kube, cloud: Cloud, found: Option<(Session, Vec<RouteTable>)>) -> Self {
-        Self { context, kube, cloud, found, session: None, known: Recognised::default(), remembered: false, described: BTreeMap::new() }
+    pub(crate) fn new(context: Arc<Context>, kube: Kube, cloud: Cloud, found: Option<Found>) -> Self {
+        let (session, tables, known) = match found {
+            Some(Found { session, tables, known }) => (Some((session, Instant::now())), Some(tables), known),
+            None => (None, None, Recognised::default()),
+        };
+        let described = BTreeMap::new();
+        Self { context, kube, cloud, found: tables, session, known, remembered: false, described, complained: None }
     }
 
     /// Keeps the routes for ever.
@@ -75,6 +102,10 @@ impl Routes {
             let pause = match self.look().await {
                 Ok(open) => {
                     retry = FIRST_RETRY;
+                    if self.complained.take().is_some() {
+                        info!("VPC routes can be kept again");
+                    }
+                    self.context.update(|status| status.routes.error = None);
                     let watchful = taken.is_some_and(|at: Instant| at.elapsed() < WATCHFUL);
                     match (current, open || watchful) {
                         (Some(_), true) => SOON,
@@ -83,11 +114,10 @@ impl Routes {
                     }
                 }
                 Err(trouble) => {
-                    let error = chain(&trouble);
-                    warn!(error, "VPC routes");
-                    self.context.update(|status| status.routes.error = Some(error));
+                    self.complain(&trouble);
+                    let pause = retry;
                     retry = (retry * 2).min(LONGEST_RETRY);
-                    retry
+                    pause
                 }
             };
             let pause = sleep(pause.mul_f64(0.8 + 0.4 * spread()));
@@ -124,82 +154,72 @@ impl Routes {
         self.show(&plan, &session);
         let Some(guard) = self.context.guard().filter(|_| !plan.writes.is_empty()) else { return Ok(false) };
         self.remember(&wanted.interface).await?;
-        self.write_all(&session, &plan, &wanted.interface, guard).await;
+        self.write_all(&session, &plan, &wanted.interface, guard).await?;
         Ok(true)
     }
 
-    async fn read(&mut self) -> Result<(Session, Vec<RouteTable>), Trouble> {
-        let tables = &self.context.settings.route_tables;
-        if let Some((session, tables)) = self.found.take() {
-            self.session = Some(session.clone());
-            return Ok((session, tables));
+    fn complain(&mut self, trouble: &Trouble) {
+        let (topic, error) = (trouble.topic(), chain(trouble));
+        if self.complained.as_ref().is_none_or(|(before, at)| *before != topic || at.elapsed() > REMIND) {
+            warn!(error, "VPC routes");
+            self.complained = Some((topic, Instant::now()));
         }
-        let Some(session) = &self.session else {
-            let (session, tables) = self.cloud.connect(tables).await?;
+        self.context.update(|status| status.routes.error = Some(error));
+    }
+
+    async fn read(&mut self) -> Result<(Session, Vec<RouteTable>), Trouble> {
+        let wanted = &self.context.settings.route_tables;
+        let Some((session, asked)) = &self.session else {
+            let (session, tables) = self.cloud.connect(wanted).await?;
             info!(instance = %session.instance.instance, interface = %session.instance.primary_interface, "EC2 reached");
-            self.session = Some(session.clone());
+            self.session = Some((session.clone(), Instant::now()));
             return Ok((session, tables));
         };
-        let tables: Vec<_> = tables.iter().cloned().collect();
-        let both = tokio::try_join!(session.ec2.instance(&session.instance.instance), session.ec2.route_tables(&tables));
-        let (instance, tables) = both.map_err(crate::cloud::CloudError::Ec2)?;
+        if let Some(tables) = self.found.take() {
+            return Ok((session.clone(), tables));
+        }
+        let wanted: Vec<_> = wanted.iter().cloned().collect();
+        if asked.elapsed() < INSTANCE_LOOKS {
+            let tables = session.ec2.route_tables(&wanted).await.map_err(CloudError::Ec2)?;
+            return Ok((session.clone(), tables));
+        }
+        let both = tokio::try_join!(session.ec2.instance(&session.instance.instance), session.ec2.route_tables(&wanted));
+        let (instance, tables) = both.map_err(CloudError::Ec2)?;
         let session = Session { ec2: session.ec2.clone(), instance };
-        self.session = Some(session.clone());
+        self.session = Some((session.clone(), Instant::now()));
         Ok((session, tables))
     }
 
-    /// Learns whose routes count as ours: interfaces of the history, of gateways that the CiliumVTEPConfig led to, and instances of
-    /// labelled nodes.
     async fn recognise(&mut self, session: &Session) {
         let Context { namespace, node_label, .. } = &*self.context;
-        match self.kube.config_map(namespace, History::CONFIG_MAP).await {
-            Ok(kept) => self.known.interfaces.extend(history(kept.as_ref()).interfaces),
-            Err(error) if error.is_forbidden() => self.no_history(),
-            Err(error) => warn!(error = chain(&error), "the history of gateways cannot be read"),
+        let sources = Sources { kube: &self.kube, namespace, node_label };
+        let (known, gaps) = sources.recognise(session, |named| self.context.meet(named)).await;
+        // What was known before stays known where a source does not answer.
+        self.known.interfaces.extend(known.interfaces);
+        if !gaps.iter().any(|gap| matches!(gap, Gap::Nodes(_))) {
+            self.known.instances = known.instances;
         }
-        let named = match self.kube.vtep(vtep::OBJECT_NAME).await {
-            Ok(object) => object.as_ref().map(vtep::tunnel_endpoints).unwrap_or_default(),
-            Err(error) => {
-                warn!(error = chain(&error), "former gateways cannot be read from the CiliumVTEPConfig");
-                BTreeSet::new()
+        for gap in gaps {
+            match gap {
+                Gap::History(_) if gap.is_forbidden() => self.no_history(),
+                Gap::Nodes(_) if gap.is_forbidden() => self.context.lesser("list nodes", WITHOUT),
+                Gap::History(_) | Gap::Nodes(_) | Gap::Endpoints(_) | Gap::Interfaces(_) => debug!(error = chain(&gap), "former gateways"),
             }
-        };
-        let met = self.context.meet(named);
-        if !met.is_empty() {
-            match session.ec2.interfaces_at(&session.instance.vpc, &met).await {
-                Ok(interfaces) => self.known.interfaces.extend(interfaces),
-                Err(error) => warn!(error = chain(&error), "interfaces of former gateways cannot be found"),
-            }
-        }
-        match self.kube.gateway_nodes(node_label).await {
-            Ok(instances) => self.known.instances = instances,
-            Err(error) if error.is_forbidden() => {
-                self.context.lesser(
-                    "list nodes",
-                    "routes of former gateways are recognised by the CiliumVTEPConfig, and once EC2 shows them as blackhole",
-                );
-            }
-            Err(error) => warn!(error = chain(&error), "gateway nodes cannot be listed"),
         }
     }
 
     fn no_history(&self) {
-        self.context.lesser(
-            "get, create, update configmaps",
-            "routes of former gateways are recognised by the CiliumVTEPConfig, and once EC2 shows them as blackhole",
-        );
+        self.context.lesser("get, create, update configmaps", WITHOUT);
     }
 
     /// Puts our interface into the history, before the first route leads to it.
     async fn remember(&mut self, interface: &InterfaceId) -> Result<(), Trouble> {
         // A conflict means that another gateway has just written; few gateways, few rounds.
-        for _ in 0..5 {
-            if self.remembered {
-                return Ok(());
-            }
+        let mut rounds = 0..5;
+        while !self.remembered {
             match self.try_remember(interface).await {
                 Ok(()) => self.remembered = true,
-                Err(error) if error.is_conflict() => {}
+                Err(error) if error.is_conflict() && rounds.next().is_some() => {}
                 Err(error) if error.is_forbidden() => {
                     self.no_history();
                     self.remembered = true;
@@ -225,39 +245,36 @@ impl Routes {
         Ok(())
     }
 
-    async fn write_all(&self, session: &Session, plan: &Plan, interface: &InterfaceId, guard: Guard) {
+    async fn write_all(&self, session: &Session, plan: &Plan, interface: &InterfaceId, guard: Guard) -> Result<(), Trouble> {
         let started = Instant::now();
         let mut writes = Vec::with_capacity(plan.writes.len());
         for write in &plan.writes {
             writes.push(self.write(session, write, interface, guard.epoch));
         }
-        let results: Vec<bool> = stream::iter(writes).buffer_unordered(PARALLEL_WRITES).collect().await;
-        let failed = results.iter().filter(|ok| !**ok).count();
-        self.context.metrics.count_route_update(started.elapsed(), failed == 0);
+        let results: Vec<_> = stream::iter(writes).buffer_unordered(PARALLEL_WRITES).collect().await;
+        let all = results.len();
+        let mut failures: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+        self.context.metrics.count_route_update(started.elapsed(), failures.is_empty());
+        let failed = failures.len();
+        match failures.pop() {
+            Some(source) => Err(Trouble::Write { failed, all, source }),
+            None => Ok(()),
+        }
     }
 
-    async fn write(&self, session: &Session, write: &Write, interface: &InterfaceId, epoch: u32) -> bool {
+    /// One write, or none if the guard says stop meanwhile. After an error, too, it is read again and decided again.
+    async fn write(&self, session: &Session, write: &Write, interface: &InterfaceId, epoch: u32) -> Result<(), Ec2Error> {
         let Write { table, destination, replaces } = write;
+        let _writing = self.context.writing.read().await;
         if self.context.guard().is_none_or(|guard| guard.epoch != epoch) {
-            return false;
+            return Ok(());
         }
-        let result = match replaces {
-            Some(_) => session.ec2.replace_route(table, *destination, interface, WRITE_DEADLINE).await,
-            None => session.ec2.create_route(table, *destination, interface, WRITE_DEADLINE).await,
-        };
-        match result {
-            Ok(()) => {
-                info!(%table, %destination, to = %interface, from = replaces.as_deref(), epoch, "VPC route written");
-                true
-            }
-            // Read again and decide again, as after every write.
-            Err(error) => {
-                warn!(%table, %destination, error = chain(&error), unknown = error.outcome_unknown(), "VPC route not written");
-                let error = chain(&error);
-                self.context.update(|status| status.routes.error = Some(error));
-                false
-            }
+        match replaces {
+            Some(_) => session.ec2.replace_route(table, *destination, interface, WRITE_DEADLINE).await?,
+            None => session.ec2.create_route(table, *destination, interface, WRITE_DEADLINE).await?,
         }
+        info!(%table, %destination, to = %interface, from = replaces.as_deref(), epoch, "VPC route written");
+        Ok(())
     }
 
     /// Logs routes for our CIDRs that lead elsewhere than before, whoever moved them.
@@ -275,17 +292,11 @@ impl Routes {
     fn show(&self, plan: &Plan, session: &Session) {
         self.context.update(|status| {
             let routes = &mut status.routes;
-            (routes.read, routes.error) = (true, None);
+            routes.read = true;
             (routes.here, routes.open) = (plan.settled, plan.writes.len());
             routes.foreign.clone_from(&plan.foreign);
             routes.missing = plan.missing.iter().map(ToString::to_string).collect();
             routes.source_dest_check = session.instance.source_dest_check;
         });
     }
-}
-
-/// What a ConfigMap keeps; nothing, if somebody has damaged it.
-fn history(kept: Option<&ConfigMap>) -> History {
-    let text = kept.and_then(|kept| kept.data().remove(History::KEY));
-    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }

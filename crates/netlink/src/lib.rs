@@ -1,7 +1,7 @@
 //! Observes and changes the kernel's network objects: links, VXLAN devices, routes, neighbours, forwarding entries.
 //!
 //! The only user of netlink among the products. It knows no policy: what should be is computed elsewhere, from a
-//! [`Snapshot`](hybridge_model::kernel::Snapshot) to a list of [`Change`](hybridge_model::kernel::Change)s. IPv4 and the main routing
+//! [`Snapshot`] to a list of [`Change`]s. IPv4 and the main routing
 //! table only; nothing else is ever touched.
 
 mod apply;

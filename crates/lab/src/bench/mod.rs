@@ -145,7 +145,7 @@ pub struct Bench {
     pub gateway: PathBuf,
     /// Another gateway that takes the same settings, measured beside it.
     pub peer: Option<PathBuf>,
-    /// How often each thing is measured; faults at most [`loss::RUNS`] times, because they take long.
+    /// How often each thing is measured; changes of gateways three times at most, because they take long.
     pub runs: usize,
     /// Which parts.
     pub parts: Vec<Part>,
