@@ -202,6 +202,10 @@ fn without_the_crd_requests_stay_few_and_it_is_told_once() {
 fn a_lease_that_somebody_deletes_comes_back_with_a_higher_epoch() {
     isolated(|| {
         let mut world = start(|_| {});
+        // Both have seen it: to one that has not, a missing Lease is a first one.
+        for index in 0..2 {
+            world.wait_ready(index, LONG).unwrap();
+        }
         world.wait_settled(LONG).unwrap();
         let path = format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/hybrid-gateway-leader");
         let epoch = |w: &World| w.cluster.get(&path).unwrap().map(|lease| lease["spec"]["leaseTransitions"].as_u64().unwrap_or(0));

@@ -9,6 +9,7 @@ use hybridge_gateway::lease::Guard;
 use hybridge_gateway::settings::Settings;
 use hybridge_gateway::status::Status;
 use tokio::sync::{RwLock, watch};
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -43,6 +44,15 @@ impl Context {
     /// The permission to write, if there is one right now. Asked before each single write.
     pub(crate) fn guard(&self) -> Option<Guard> {
         (*self.guard.borrow()).filter(|guard| self.clock.now() < guard.until)
+    }
+
+    /// Waits for about `pause`, a fifth more or less, so that gateways do not act in step; or until this gateway leads under another
+    /// epoch than `epoch`, or no longer.
+    pub(crate) async fn pause(&self, pause: Duration, epoch: Option<u32>) {
+        let mut guard = self.guard.subscribe();
+        // Renewals change the guard every second, and are no news.
+        let news = guard.wait_for(|guard| guard.map(|guard| guard.epoch) != epoch);
+        let _either = timeout(pause.mul_f64(0.8 + 0.4 * spread()), news).await;
     }
 
     /// Notes gateways that the CiliumVTEPConfig leads to; all that were ever seen, without this one.

@@ -12,11 +12,10 @@ use hybridge_gateway::vpc::RouteTable;
 use hybridge_kube_io::{CallError, ConfigMap, Kube};
 use hybridge_model::{InterfaceId, RouteTableId};
 use hybridge_report::chain;
-use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use crate::cloud::{Cloud, CloudError, Session};
-use crate::context::{Context, WRITE_DEADLINE, spread};
+use crate::context::{Context, WRITE_DEADLINE};
 use crate::recognition::{Gap, Sources, history};
 use crate::startup::Found;
 
@@ -89,7 +88,6 @@ impl Routes {
 
     /// Keeps the routes for ever.
     pub(crate) async fn run(mut self) {
-        let mut guard = self.context.guard.subscribe();
         let mut retry = FIRST_RETRY;
         let mut epoch = None;
         let mut taken = None;
@@ -120,18 +118,7 @@ impl Routes {
                     pause
                 }
             };
-            let pause = sleep(pause.mul_f64(0.8 + 0.4 * spread()));
-            tokio::pin!(pause);
-            loop {
-                tokio::select! {
-                    () = &mut pause => break,
-                    changed = guard.changed() => {
-                        if changed.is_err() { return }
-                        // Renewals change the guard every second; a new epoch, or its end, is news.
-                        if guard.borrow_and_update().map(|guard| guard.epoch) != epoch { break }
-                    }
-                }
-            }
+            self.context.pause(pause, epoch).await;
         }
     }
 

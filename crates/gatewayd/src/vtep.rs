@@ -8,10 +8,9 @@ use hybridge_gateway::vtep::{self, OBJECT_NAME, Plan, Refusal, Schema, Wanted};
 use hybridge_kube_io::{CallError, Kube};
 use hybridge_report::chain;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
-use crate::context::{Context, WRITE_DEADLINE, spread};
+use crate::context::{Context, WRITE_DEADLINE};
 
 /// Between looks of a leader: a deleted or changed object is repaired within this time. One small GET.
 const LEADER_LOOKS: Duration = Duration::from_secs(1);
@@ -59,23 +58,11 @@ impl Vtep {
 
     /// Keeps the object for ever.
     pub(crate) async fn run(mut self) {
-        let mut guard = self.context.guard.subscribe();
         loop {
             // Taken before the look: a guard that comes during it must lead to another one.
             let epoch = self.context.guard().map(|guard| guard.epoch);
             let pause = self.look_and_tell().await;
-            let pause = sleep(pause.mul_f64(0.8 + 0.4 * spread()));
-            tokio::pin!(pause);
-            loop {
-                tokio::select! {
-                    () = &mut pause => break,
-                    changed = guard.changed() => {
-                        if changed.is_err() { return }
-                        // Renewals change the guard every second; a new epoch, or its end, is news.
-                        if guard.borrow_and_update().map(|guard| guard.epoch) != epoch { break }
-                    }
-                }
-            }
+            self.context.pause(pause, epoch).await;
         }
     }
 
