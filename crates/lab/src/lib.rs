@@ -5,6 +5,7 @@ pub mod bench;
 pub mod contract;
 pub mod ec2;
 pub mod fault;
+pub mod http;
 pub mod isolate;
 pub mod journal;
 pub mod kube;

@@ -88,8 +88,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::http::Server;
     use crate::isolate::isolated;
-    use crate::world::Server;
 
     #[test]
     fn confirmations_are_seen_and_counted_from_a_moment_on() {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::process::{Process, write};
 use super::{Parts, RealError, Role, pki::Pki};
+use crate::http::{Reply, Server};
 use crate::netns::Netns;
-use crate::world::{Reply, Server};
 
 /// Port of the API server.
 const PORT: u16 = 6443;

@@ -16,7 +16,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::world::HttpError;
+use crate::http::HttpError;
 pub use kube::{Kube, User};
 pub use moto::{Moto, Subnet};
 pub use parts::Parts;

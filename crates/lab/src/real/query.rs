@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use super::RealError;
 use super::xml::Element;
+use crate::http::Server;
 use crate::netns::Netns;
-use crate::world::Server;
 
 /// moto chooses service and region by the credential's scope and verifies no signature.
 const AUTHORIZATION: &str =

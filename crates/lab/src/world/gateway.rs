@@ -16,7 +16,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::http::{HttpError, Reply, Server};
+use crate::http::{HttpError, Reply, Server};
 use crate::topology::Leg;
 
 /// Port of `/healthz` and `/readyz`.

@@ -9,7 +9,6 @@ mod cluster;
 mod config;
 mod eks;
 mod gateway;
-mod http;
 mod ping;
 mod serve;
 
@@ -33,7 +32,7 @@ pub use config::{ChartEnv, Delays, Ec2Kind, HostKind, KubeKind, WorldConfig};
 pub use eks::EksError;
 use gateway::Launch;
 pub use gateway::{Gateway, GatewayError, METRICS_PORT, NAMESPACE, PROBE_PORT, tail};
-pub use http::{HttpError, Reply, Server};
+
 pub use ping::ping;
 pub use serve::ServeError;
 
