@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -33,6 +34,22 @@ async fn the_built_in_api_server_with_one_network_an_endpoint_keeps_the_contract
 #[tokio::test]
 async fn the_built_in_api_server_with_one_mask_keeps_the_contract() {
     the_built_in_api_server_keeps_the_contract(VtepCrd::OneMask).await;
+}
+
+/// More than a real one promises, and what resuming a quiet watch is tested with.
+#[tokio::test]
+async fn the_built_in_api_server_sends_a_bookmark_before_a_watch_ends() {
+    let address = serve(FakeKube::new(VtepCrd::LongestPrefix).api()).await;
+    let text = tokio::task::spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let path = "/apis/cilium.io/v2/ciliumnodes?watch=true&allowWatchBookmarks=true&timeoutSeconds=3";
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    });
+    let text = text.await.unwrap();
+    assert!(text.contains("\"BOOKMARK\""), "{text}");
 }
 
 #[tokio::test]

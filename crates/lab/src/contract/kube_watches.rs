@@ -19,7 +19,7 @@ pub(super) async fn cases(server: &Endpoint) -> Vec<Case> {
         Case { name: "a watch can be of one name", outcome: one_name(server).await },
         Case { name: "a watch without version starts with what is there", outcome: from_nothing(server).await },
         Case { name: "a streamed list ends with a marked bookmark", outcome: streamed_list(server).await },
-        Case { name: "a watch ends in time, after a bookmark", outcome: end_in_time(server).await },
+        Case { name: "a watch ends in time, and its bookmarks have a version", outcome: end_in_time(server).await },
         Case { name: "a forgotten version is told in the stream", outcome: forgotten(server).await },
     ]
 }
@@ -128,34 +128,22 @@ async fn streamed_list(server: &Endpoint) -> Result<(), Wrong> {
     delete(server, &format!("{CILIUM_NODES}/contract-streamed")).await.map(drop)
 }
 
-/// Under load a real server may end a watch before its bookmark is due, so there are several attempts.
+/// Bookmarks are offered, not promised: a real server sends none where it has nothing new to tell, so that none is as good as
+/// one. Gateways resume a watch from the version of its last event or bookmark, whichever there was.
 async fn end_in_time(server: &Endpoint) -> Result<(), Wrong> {
-    for _ in 0..5 {
-        if bookmarks_until_end(server).await? > 0 {
-            return Ok(());
-        }
-    }
-    holds("there is a bookmark before the end", false, "none in five watches")
-}
-
-/// How many bookmarks a watch of three seconds gets.
-async fn bookmarks_until_end(server: &Endpoint) -> Result<u32, Wrong> {
     let version = version_of_list(server, LEASES).await?;
     let start = Instant::now();
     let path = format!("{LEASES}?watch=true&allowWatchBookmarks=true&timeoutSeconds=3&resourceVersion={version}");
     let mut lines = server.lines(&path).await?;
-    let mut bookmarks = 0;
     while let Some(event) = lines.next(Duration::from_secs(10)).await? {
         // Other leases of a real cluster may be renewed meanwhile.
         if event["type"] == "BOOKMARK" {
-            bookmarks += 1;
             equal("a bookmark's kind", &event["object"]["kind"], &json!("Lease"))?;
             holds("a bookmark has a version", event["object"]["metadata"]["resourceVersion"].is_string(), &event)?;
         }
     }
     let took = start.elapsed();
-    holds("it takes the time asked for", (Duration::from_secs(2)..Duration::from_secs(6)).contains(&took), took)?;
-    Ok(bookmarks)
+    holds("it takes the time asked for", (Duration::from_secs(2)..Duration::from_secs(6)).contains(&took), took)
 }
 
 async fn forgotten(server: &Endpoint) -> Result<(), Wrong> {
