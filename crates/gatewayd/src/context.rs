@@ -77,7 +77,7 @@ impl Context {
         if !self.status.borrow().lesser.contains_key(what) {
             tracing::warn!(missing = what, instead, "a right is missing; the lesser form is used");
             self.update(|status| {
-                status.lesser.insert(what, instead.to_owned());
+                status.lesser.insert(what.into(), instead.to_owned());
             });
         }
     }

@@ -6,6 +6,8 @@ mod args;
 mod clock;
 mod cloud;
 mod context;
+#[cfg(test)]
+mod documented;
 mod election;
 mod kernel;
 mod logging;

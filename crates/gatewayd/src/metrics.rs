@@ -156,7 +156,7 @@ impl Metrics {
         self.routes.set(number(status.kernel.routes));
         self.reasons.clear();
         for reason in &reasons {
-            self.reasons.get_or_create(&vec![("reason", reason.code.to_owned())]).set(1);
+            self.reasons.get_or_create(&vec![("reason", reason.code.to_string())]).set(1);
         }
         self.vxlan.set(vxlan);
         self.nic.set(nic);
@@ -240,4 +240,4 @@ impl Device {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,6 @@
 //! Tells people: Events for what they should look at, log lines when readiness changes, and the duration of a take.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,13 +22,13 @@ const POST_AGAIN: Duration = Duration::from_secs(30);
 pub(crate) async fn run(context: Arc<Context>, kube: Kube) {
     let mut changes = context.status.subscribe();
     let mut told: BTreeSet<(String, String)> = BTreeSet::new();
-    let mut codes: Option<BTreeSet<&'static str>> = None;
+    let mut codes: Option<BTreeSet<Cow<'static, str>>> = None;
     let mut taking = None;
     loop {
         let status = changes.borrow_and_update().clone();
         let reasons = status.reasons();
         // Sentences hold numbers and answers that are never twice the same.
-        let now = reasons.iter().map(|reason| reason.code).collect();
+        let now = reasons.iter().map(|reason| reason.code.clone()).collect();
         if codes.as_ref() != Some(&now) {
             match reasons.as_slice() {
                 [] => info!("ready"),
@@ -108,10 +109,11 @@ fn notes(context: &Context, status: &Status) -> Vec<EventNote> {
         name: context.settings.lease_name.clone(),
         uid: None,
     };
-    let conflicts = status.nodes.conflicts.iter().map(|conflict| {
-        let message = format!("{} conflicts with {} of older node {}, which keeps it", conflict.claim, conflict.owned, conflict.owner);
-        note(cilium_node(conflict.loser.as_str()), "HybridGatewayConflict", message)
-    });
+    let conflicts = status
+        .nodes
+        .conflicts
+        .iter()
+        .map(|conflict| note(cilium_node(conflict.loser.as_str()), "HybridGatewayConflict", conflict.to_string()));
     let undecodable =
         status.nodes.undecodable.iter().map(|(name, error)| {
             note(cilium_node(name), "HybridGatewayLeftOut", format!("this node gets no traffic from the VPC: {error}"))

@@ -38,8 +38,8 @@ fn changes() -> Vec<Change> {
     vec![Change::SetFdb(entry(1)), Change::SetFdb(entry(2)), Change::SetFdb(entry(3)), Change::DeleteFdb(entry(4))]
 }
 
-#[test]
-fn the_text_is_of_the_form_and_under_the_names_of_the_reference_gateway() {
+/// The text in which every metric has a sample.
+pub(crate) fn of_everything() -> String {
     let metrics = metrics();
     let changes = changes();
     metrics.count_changes(&changes, changes[..1].iter());
@@ -50,7 +50,12 @@ fn the_text_is_of_the_form_and_under_the_names_of_the_reference_gateway() {
         LinkCounters { up: true, rx_bytes: 1, tx_bytes: 2, rx_packets: 3, tx_packets: 4, ..LinkCounters::default() },
         LinkCounters { up: true, rx_dropped: 5, tx_dropped: 6, rx_errors: 7, tx_errors: 8, ..LinkCounters::default() },
     );
-    insta::assert_snapshot!(metrics.text(&status(), Some(&vxlan), Some(&nic)));
+    metrics.text(&status(), Some(&vxlan), Some(&nic))
+}
+
+#[test]
+fn the_text_is_of_the_form_and_under_the_names_of_the_reference_gateway() {
+    insta::assert_snapshot!(of_everything());
 }
 
 #[test]
