@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::command::{cargo, run as run_command};
 use crate::flags::Flags;
-use crate::release::{self, GATEWAY};
+use crate::release::{self, GATEWAY, Platform};
 use crate::workspace::Workspace;
 use crate::{host, real};
 
@@ -18,7 +18,9 @@ pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
     host::install(&[host::C_COMPILER, host::PYTHON])?;
     let workspace = Workspace::load()?;
     let parts = real::ensure(&workspace)?;
-    let gateway = release::build(&workspace, &[GATEWAY])?.join(GATEWAY.binary);
+    let platform = Platform::host()?;
+    release::build(&workspace, &[GATEWAY], &[platform], "release")?;
+    let gateway = platform.folder(&workspace, "release").join(GATEWAY.binary);
     run_command(cargo().args(["build", "--package", "hybridge-lab"]))?;
     let mut bench = Command::new(workspace.target.join("debug/hybridge-lab"));
     bench.arg("bench").arg("--gateway-bin").arg(gateway).args(flags.rest()).env(real::DIRECTORY, parts);

@@ -20,9 +20,6 @@ pub(crate) struct Need {
 /// A C compiler: the crypto library of TLS is partly C, and rustc links with it.
 pub(crate) const C_COMPILER: Need = Need { what: "a C compiler (`cc`)", met: || find("cc").is_some(), package: "gcc libc6-dev" };
 
-/// What builds C for static binaries.
-pub(crate) const MUSL: Need = Need { what: "musl's C compiler (`musl-gcc`)", met: || find("musl-gcc").is_some(), package: "musl-tools" };
-
 /// Rules of an EKS node's firewall in the lab.
 pub(crate) const NFTABLES: Need = Need { what: "`nft`", met: || find("nft").is_some(), package: "nftables" };
 

@@ -11,6 +11,7 @@ mod demo;
 mod flags;
 mod host;
 mod lint;
+mod package;
 mod phases;
 mod real;
 mod release;
@@ -55,7 +56,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "real",
         usage: "",
-        about: "Build the real parts of the tests (kube-apiserver, etcd, moto) into target/real",
+        about: "Build the real parts of the tests (servers of Kubernetes, containerd, helm, moto) into target/real",
         run: real::run,
     },
     Task {
@@ -64,7 +65,12 @@ const TASKS: &[Task] = &[
         about: "Build the gateway for release and measure it",
         run: bench::run,
     },
-    Task { name: "release", usage: "", about: "Build static release binaries into target/dist", run: release::run },
+    Task {
+        name: "package",
+        usage: "[--verify] [--profile PROFILE] [--output FOLDER]",
+        about: "Build static binaries for amd64 and arm64; pack image, archives, bills of materials and checksums into target/dist",
+        run: package::run,
+    },
 ];
 
 fn main() -> ExitCode {

@@ -1,15 +1,23 @@
-//! `cargo xtask release`: binaries that need nothing of the system they run on.
+//! Static binaries for release: for both processors, from any machine, the same bytes each time.
+//!
+//! Rust's musl targets bring their own C library and rustc its own linker, so only C code needs a compiler for the other processor;
+//! zig is one for all, and comes from PyPI. No path of this machine gets into a binary.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::command::{cargo, output, run as run_command};
-use crate::flags::Flags;
 use crate::host;
+use crate::real::{once, venv};
 use crate::workspace::Workspace;
+
+/// The C compiler, as Python package. Another version may give other bytes.
+const ZIG: &str = "ziglang==0.15.2";
 
 /// A program that is released.
 #[derive(Clone, Copy)]
@@ -22,94 +30,163 @@ pub(crate) struct Product {
 /// The gateway.
 pub(crate) const GATEWAY: Product = Product { package: "hybridge-gatewayd", binary: "hybridge-gateway" };
 
-const ALL: [Product; 3] =
-    [GATEWAY, Product { package: "hybridge-lab", binary: "hybridge-lab" }, Product { package: "hybridge", binary: "hybridge" }];
+/// The command that people type.
+pub(crate) const HYBRIDGE: Product = Product { package: "hybridge", binary: "hybridge" };
 
-/// `cargo xtask release`.
-pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
-    flags.finish()?;
-    host::install(&[host::C_COMPILER])?;
-    let workspace = Workspace::load()?;
-    let built = build(&workspace, &ALL)?;
-    let dist = workspace.target.join("dist");
-    fs::create_dir_all(&dist).with_context(|| format!("cannot make {}", dist.display()))?;
-    for Product { binary, .. } in ALL {
-        let (from, to) = (built.join(binary), dist.join(binary));
-        let size = fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-        println!("{:>6.1} MB  {}", size as f64 / 1e6, to.display());
-    }
-    Ok(ExitCode::SUCCESS)
+/// A processor that is released for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Platform {
+    /// As images and archives name it.
+    pub(crate) name: &'static str,
+    /// As rustc and zig do.
+    processor: &'static str,
 }
 
-/// Builds static binaries and returns their folder: with musl, else with glibc, whose name look-ups then lack plug-ins.
-pub(crate) fn build(workspace: &Workspace, products: &[Product]) -> Result<PathBuf> {
-    let gnu = host::triple()?;
-    let musl = gnu.replace("-gnu", "-musl");
+/// All of them.
+pub(crate) const PLATFORMS: [Platform; 2] =
+    [Platform { name: "amd64", processor: "x86_64" }, Platform { name: "arm64", processor: "aarch64" }];
+
+impl Platform {
+    /// That of this machine.
+    pub(crate) fn host() -> Result<Self> {
+        let triple = host::triple()?;
+        match PLATFORMS.into_iter().find(|platform| triple.starts_with(platform.processor)) {
+            Some(platform) => Ok(platform),
+            None => bail!("there is no release for {triple}"),
+        }
+    }
+
+    fn target(self) -> String {
+        format!("{}-unknown-linux-musl", self.processor)
+    }
+
+    /// The folder into which [`build`] puts binaries.
+    pub(crate) fn folder(self, workspace: &Workspace, profile: &str) -> PathBuf {
+        workspace.target.join(self.target()).join(if profile == "dev" { "debug" } else { profile })
+    }
+}
+
+/// Builds static binaries with a cargo profile, for all platforms in one run of cargo.
+///
+/// Needs [`host::C_COMPILER`] and [`host::PYTHON`].
+pub(crate) fn build(workspace: &Workspace, products: &[Product], platforms: &[Platform], profile: &str) -> Result<()> {
+    let zig = zig(workspace)?;
     let mut command = cargo();
-    let triple = match prepare(&musl) {
-        Ok(()) => {
-            command.env(format!("CC_{}", musl.replace('-', "_")), "musl-gcc");
-            musl
+    command.args(["build", "--locked", "--profile", profile]);
+    command.args(products.iter().flat_map(|product| ["--package", product.package]));
+    let places = Places::new(workspace)?;
+    for platform in platforms {
+        let target = platform.target();
+        if !installed(&target)? {
+            host::rustup("target", &target)?;
         }
-        Err(why) => {
-            println!("No musl here ({why:#}); linking glibc statically instead");
-            command.env("RUSTFLAGS", "-C target-feature=+crt-static");
-            gnu
-        }
-    };
-    // Named even if it is this machine's: procedural macros, which cannot be static, then are built without the flags above.
-    let packages = products.iter().flat_map(|product| ["--package", product.package]);
-    run_command(command.args(["build", "--release", "--target", &triple]).args(packages))?;
-    let folder = workspace.target.join(triple).join("release");
-    for Product { binary, .. } in products {
-        let path = folder.join(binary);
-        if !is_static(&fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?)? {
-            bail!("{} needs a dynamic linker", path.display());
+        let variable = target.replace('-', "_");
+        command.args(["--target", &target]);
+        command.env(format!("CC_{variable}"), format!("{} cc", zig.display()));
+        command.env(format!("AR_{variable}"), format!("{} ar", zig.display()));
+        command.env(format!("CFLAGS_{variable}"), places.c_flags(*platform));
+    }
+    let cache = workspace.target.join("tools/zig-cache");
+    command.env("ZIG_GLOBAL_CACHE_DIR", &cache).env("ZIG_LOCAL_CACHE_DIR", &cache);
+    run_command(command.env("CARGO_ENCODED_RUSTFLAGS", places.rust_flags()))?;
+    for platform in platforms {
+        for product in products {
+            places.check(&platform.folder(workspace, profile).join(product.binary))?;
         }
     }
-    Ok(folder)
+    Ok(())
 }
 
-/// Gets the Rust target and the C compiler for it.
-fn prepare(musl: &str) -> Result<()> {
-    if !installed(musl)? {
-        host::rustup("target", musl)?;
+/// Installs zig unless it is there, and returns its path.
+fn zig(workspace: &Workspace) -> Result<PathBuf> {
+    let tools = workspace.target.join("tools");
+    if tools.as_os_str().to_string_lossy().contains(char::is_whitespace) {
+        bail!("{} has a space in it, at which compiler flags would be cut; set CARGO_TARGET_DIR to another folder", tools.display());
     }
-    host::install(&[host::MUSL])
+    fs::create_dir_all(&tools).with_context(|| format!("cannot make {}", tools.display()))?;
+    let environment = tools.join("zig-venv");
+    once(&tools, "zig", ZIG, |log| venv(&environment, &[ZIG], log))?;
+    let python = Command::new(environment.join("bin/python")).args(["-c", "import ziglang; print(ziglang.__path__[0])"]).output()?;
+    Ok(Path::new(String::from_utf8(python.stdout)?.trim()).join("zig"))
 }
 
 fn installed(target: &str) -> Result<bool> {
-    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
-    Ok(Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib").is_dir())
+    Ok(sysroot()?.join("lib/rustlib").join(target).join("lib").is_dir())
 }
 
-/// Whether an ELF file asks for no interpreter: program headers of type `PT_INTERP` (3), as in elf(5), for 64-bit little-endian.
-fn is_static(elf: &[u8]) -> Result<bool> {
-    let number = |at: usize, length: usize| {
-        let bytes = elf.get(at..at + length).context("the ELF file ends early")?;
-        anyhow::Ok(bytes.iter().rev().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte)))
-    };
-    if elf.get(..6) != Some(&[0x7f, b'E', b'L', b'F', 2, 1]) {
-        bail!("this is no 64-bit little-endian ELF file");
+fn sysroot() -> Result<PathBuf> {
+    Ok(PathBuf::from(output(Command::new("rustc").args(["--print", "sysroot"]))?.trim()))
+}
+
+/// Folders of this machine and what stands for them in a binary: names of source files in panics and in errors of C code.
+struct Places(Vec<(PathBuf, String)>);
+
+impl Places {
+    /// Later ones win where one is inside the other.
+    fn new(workspace: &Workspace) -> Result<Self> {
+        let version = output(Command::new("rustc").arg("-vV"))?;
+        let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
+        let outside = workspace.packages.iter().filter(|package| !package.manifest_path.starts_with(&workspace.root));
+        // The folder of a crate's folder: one for each registry, with the registry's name and a hash of it.
+        let registries: BTreeSet<_> = outside.filter_map(|package| package.manifest_path.parent()?.parent()).collect();
+        let mut places = vec![(workspace.root.clone(), "/hybridge".to_owned())];
+        places.extend(registries.into_iter().map(|folder| (folder.to_owned(), "/registry".to_owned())));
+        places.push((workspace.target.clone(), "/target".to_owned()));
+        places.push((sysroot()?.join("lib/rustlib/src/rust"), format!("/rustc/{commit}")));
+        Ok(Self(places))
     }
-    let (table, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
-    for index in 0..count {
-        if number(table + index * size, 4)? == 3 {
-            return Ok(false);
+
+    /// As `CARGO_ENCODED_RUSTFLAGS` wants them. Procedural macros and build scripts are built without, since a target is named.
+    fn rust_flags(&self) -> String {
+        let linker = ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-self-contained=yes"].map(str::to_owned);
+        let remap = self.0.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
+        linker.into_iter().chain(remap).collect::<Vec<_>>().join("\u{1f}")
+    }
+
+    /// The target is named here, since zig does not know the name that Rust's build scripts give it; the last one counts. Without
+    /// optimisation zig would check for undefined behaviour, with functions that are not there.
+    fn c_flags(&self, platform: Platform) -> String {
+        let own = format!("-target {}-linux-musl -fno-sanitize=undefined", platform.processor);
+        let remap = self.0.iter().map(|(folder, name)| format!("-ffile-prefix-map={}={name}", folder.display()));
+        std::iter::once(own).chain(remap).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether a binary names none of these folders.
+    fn check(&self, binary: &Path) -> Result<()> {
+        let bytes = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
+        match self.0.iter().map(|(folder, _)| folder).find(|folder| contains(&bytes, folder.as_os_str())) {
+            Some(folder) => bail!("{} names {}, so that another machine would build another one", binary.display(), folder.display()),
+            None => Ok(()),
         }
     }
-    Ok(true)
+}
+
+fn contains(bytes: &[u8], folder: &OsStr) -> bool {
+    // Paths of source files are UTF-8; what is not becomes a mark that no path holds.
+    let text = String::from_utf8_lossy(bytes);
+    text.contains(&format!("{}/", folder.to_string_lossy()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_static;
+    use super::*;
 
     #[test]
-    fn this_test_program_is_dynamic_and_a_text_is_no_program() {
-        let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert_eq!(is_static(&program).unwrap(), cfg!(target_feature = "crt-static"));
-        assert!(is_static(b"#!/bin/sh\n").is_err());
-        assert!(is_static(&program[..40]).is_err());
+    fn a_binary_that_names_a_folder_of_this_machine_is_found() {
+        let places = Places(vec![("/home/somebody/hybridge".into(), "/hybridge".into())]);
+        let file = std::env::temp_dir().join(format!("hybridge-xtask-places-{}", std::process::id()));
+        for (text, good) in [("\u{7f}ELF /hybridge/a.rs", true), ("\u{7f}ELF\0/home/somebody/hybridge/a.rs", false)] {
+            fs::write(&file, text).unwrap();
+            assert_eq!(places.check(&file).is_ok(), good, "{text}");
+        }
+        fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn flags_name_every_place_for_rust_and_c() {
+        let places = Places(vec![("/w".into(), "/hybridge".into()), ("/w/target".into(), "/target".into())]);
+        assert!(places.rust_flags().ends_with("\u{1f}--remap-path-prefix=/w=/hybridge\u{1f}--remap-path-prefix=/w/target=/target"));
+        let flags = places.c_flags(PLATFORMS[1]);
+        assert!(flags.starts_with("-target aarch64-linux-musl ") && flags.ends_with("-ffile-prefix-map=/w/target=/target"), "{flags}");
     }
 }

@@ -4,6 +4,7 @@
 //! The daemon (`hybridge-gatewayd`) observes, asks these functions, acts, and looks again.
 
 pub mod datapath;
+pub mod detail;
 pub mod hold;
 pub mod lease;
 mod moment;

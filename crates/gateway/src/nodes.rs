@@ -89,7 +89,7 @@ pub struct Claims {
 }
 
 /// A claim that lost against an older one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Conflict {
     /// Who lost.
     pub loser: NodeName,
@@ -101,8 +101,14 @@ pub struct Conflict {
     pub owned: Claim,
 }
 
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} conflicts with {} of older node {}, which keeps it", self.claim, self.owned, self.owner)
+    }
+}
+
 /// Something that only one node can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Claim {
     /// A pod CIDR.
     Pods(Cidr4),

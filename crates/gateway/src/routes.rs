@@ -45,7 +45,7 @@ pub struct Write {
 }
 
 /// A route that is in the way.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Foreign {
     /// The table.
     pub table: RouteTableId,
@@ -78,20 +78,51 @@ pub fn plan(tables: &[RouteTable], wanted: &Wanted, known: &Recognised) -> Plan 
         };
         for cidr in &wanted.pod_cidrs {
             let write = |replaces| Write { table: id.clone(), destination: *cidr, replaces };
-            // A route that a virtual private gateway propagates may stand beside ours, which wins.
-            let routes = table.routes.iter().filter(|route| route.destination == *cidr);
-            match routes.max_by_key(|route| route.by_create_route) {
-                None => plan.writes.push(write(None)),
-                Some(route) if leads_to(route, &wanted.interface) => plan.settled += 1,
-                Some(route) if wanted.adopt && route.target != Target::Local || is_ours(route, known) => {
+            let Some(route) = effective(table, *cidr) else {
+                plan.writes.push(write(None));
+                continue;
+            };
+            match owner(route, wanted, known) {
+                Owner::Here => plan.settled += 1,
+                Owner::Gateway | Owner::Adopted => {
                     // What was propagated cannot be replaced, only outdone.
                     plan.writes.push(write(route.by_create_route.then(|| route.target.to_string())));
                 }
-                Some(route) => plan.foreign.push(Foreign { table: id.clone(), destination: *cidr, target: route.target.to_string() }),
+                Owner::Foreign => plan.foreign.push(Foreign { table: id.clone(), destination: *cidr, target: route.target.to_string() }),
             }
         }
     }
     plan
+}
+
+/// Whose a route is, as far as the gateway that asks is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// It leads where it should.
+    Here,
+    /// A gateway of this cluster has, or had, the interface that it leads to.
+    Gateway,
+    /// Somebody else's that is taken over.
+    Adopted,
+    /// Somebody else's.
+    Foreign,
+}
+
+/// The route that packets for exactly `cidr` take. One that a virtual private gateway propagates may stand beside ours, which wins.
+pub(crate) fn effective(table: &RouteTable, cidr: Cidr4) -> Option<&VpcRoute> {
+    table.routes.iter().filter(|route| route.destination == cidr).max_by_key(|route| route.by_create_route)
+}
+
+pub(crate) fn owner(route: &VpcRoute, wanted: &Wanted, known: &Recognised) -> Owner {
+    if leads_to(route, &wanted.interface) {
+        Owner::Here
+    } else if is_ours(route, known) {
+        Owner::Gateway
+    } else if wanted.adopt && route.target != Target::Local {
+        Owner::Adopted
+    } else {
+        Owner::Foreign
+    }
 }
 
 fn leads_to(route: &VpcRoute, interface: &InterfaceId) -> bool {

@@ -1,14 +1,17 @@
 //! What a gateway knows about itself, and whether that makes it ready.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::nodes::Conflict;
 use crate::routes::{self, Foreign};
 
 /// Everything that readiness, metrics, Events and people are told, kept up to date by the tasks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Status {
     /// Hybrid nodes.
     pub nodes: Nodes,
@@ -21,11 +24,12 @@ pub struct Status {
     /// The CiliumVTEPConfig.
     pub vtep: Vtep,
     /// Where rights are missing: what is done instead, by what was refused.
-    pub lesser: BTreeMap<&'static str, String>,
+    pub lesser: BTreeMap<Cow<'static, str>, String>,
 }
 
 /// What the API shows of hybrid nodes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Nodes {
     /// Whether the list has been seen.
     pub listed: bool,
@@ -42,7 +46,8 @@ pub struct Nodes {
 }
 
 /// The data path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Kernel {
     /// Whether the last look found exactly what should be there.
     pub in_step: bool,
@@ -59,10 +64,15 @@ pub struct Kernel {
 }
 
 /// The election.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Leader {
     /// Who holds the Lease.
     pub holder: Option<String>,
+    /// Since when: `acquireTime` of the Lease, by the holder's clock.
+    pub since: Option<Timestamp>,
+    /// `leaseTransitions` of the Lease as it was seen last, whoever holds it.
+    pub transitions: Option<u32>,
     /// Whether it is this gateway, with a guard that says go.
     pub leading: bool,
     /// `leaseTransitions` of the holding.
@@ -72,7 +82,8 @@ pub struct Leader {
 }
 
 /// VPC routes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Routes {
     /// Whether there are route tables to keep at all.
     pub wanted: bool,
@@ -93,7 +104,8 @@ pub struct Routes {
 }
 
 /// The CiliumVTEPConfig.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Vtep {
     /// Whether it has been read, or found to be missing.
     pub read: bool,
@@ -104,10 +116,10 @@ pub struct Vtep {
 }
 
 /// Why a gateway is not ready.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
     /// Stable name.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// The sentence.
     pub what: String,
 }
@@ -116,7 +128,7 @@ impl Status {
     /// Why this gateway is not ready; empty when it is.
     pub fn reasons(&self) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        let mut add = |code, what: String| reasons.push(Reason { code, what });
+        let mut add = |code: &'static str, what: String| reasons.push(Reason { code: code.into(), what });
         if !self.nodes.listed {
             add("nodes.unknown", "CiliumNodes have not been listed yet".into());
         }
@@ -187,7 +199,7 @@ mod tests {
         status
     }
 
-    fn codes(change: impl FnOnce(&mut Status)) -> Vec<&'static str> {
+    fn codes(change: impl FnOnce(&mut Status)) -> Vec<Cow<'static, str>> {
         let mut status = ready();
         change(&mut status);
         status.reasons().into_iter().map(|reason| reason.code).collect()

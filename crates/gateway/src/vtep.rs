@@ -157,7 +157,7 @@ fn foreign(current: Option<&Value>) -> Result<Vec<Value>, Refusal> {
     Ok(endpoints.iter().filter(|endpoint| !is_ours(endpoint)).cloned().collect())
 }
 
-fn is_ours(endpoint: &Value) -> bool {
+pub(crate) fn is_ours(endpoint: &Value) -> bool {
     let name = endpoint.get("name").and_then(Value::as_str).unwrap_or_default();
     let rest = name.strip_prefix(ENDPOINT);
     rest.is_some_and(|rest| {

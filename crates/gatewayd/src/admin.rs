@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Json, Router};
 use hybridge_gateway::datapath::DEVICE;
+use hybridge_gateway::detail::{self, Gateway, Kernel, Known, Report, Role};
 use hybridge_netlink::Netlink;
 use tokio::net::TcpListener;
 
@@ -70,6 +71,39 @@ async fn readiness(State(admin): State<Admin>) -> impl IntoResponse {
     (StatusCode::SERVICE_UNAVAILABLE, std::iter::once("not ready\n".to_owned()).chain(lines).collect())
 }
 
-async fn status(State(admin): State<Admin>) -> impl IntoResponse {
-    Json(admin.context.status.borrow().clone())
+async fn status(State(admin): State<Admin>) -> Result<impl IntoResponse, StatusCode> {
+    let report = report(&admin.context);
+    // For thousands of nodes the text takes longer than all else, and the election lives on this thread.
+    let text = tokio::task::spawn_blocking(move || serde_json::to_vec(&report)).await;
+    let text = text.ok().and_then(Result::ok).ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([(CONTENT_TYPE, "application/json")], text))
+}
+
+/// How things stand, with what follows from what the tasks saw last.
+fn report(context: &Context) -> Report {
+    let Context { settings, seen, identity, node_name, .. } = context;
+    let status = context.status.borrow().clone();
+    let leading = status.leader.leading;
+    let hybrid_nodes = {
+        let (roster, kernel) = (seen.roster(), seen.kernel());
+        let known = Known { roster: &roster, listed: status.nodes.listed, undecodable: &status.nodes.undecodable };
+        let errors = &status.kernel.errors;
+        let kernel = match &*kernel {
+            Some(snapshot) => Kernel::Seen { snapshot, errors },
+            None => Kernel::Unseen(errors.first().map_or("the kernel has not been looked at yet", String::as_str)),
+        };
+        detail::nodes(known, kernel)
+    };
+    let role = Role { leading, error: status.routes.error.as_deref() };
+    let vpc_routes = detail::routes(&settings.route_tables, &settings.pod_cidrs, seen.tables().as_ref(), role);
+    let role = Role { leading, error: status.vtep.error.as_deref() };
+    let vtep_endpoints = detail::endpoints(Some(settings.node_ip), &settings.vpc_cidrs, seen.config().as_ref(), role);
+    let reasons = status.reasons();
+    let gateway = Gateway {
+        identity: identity.clone(),
+        node_name: node_name.clone(),
+        node_ip: Some(settings.node_ip),
+        version: hybridge_version::LONG.into(),
+    };
+    Report { gateway, ready: reasons.is_empty(), reasons, status, hybrid_nodes, vpc_routes, vtep_endpoints }
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use hybridge_gateway::datapath;
+use hybridge_gateway::hold::Roster;
 use hybridge_gateway::settings::Settings;
 use hybridge_gateway::status::Status;
 use hybridge_kube_io::Kube;
 use hybridge_report::{Exit, Finding, Severity};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{RwLock, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use tracing::{error, info, warn};
 use crate::admin::{self, Admin};
 use crate::args::{self, Arguments, Output};
 use crate::clock::Clock;
-use crate::context::Context;
+use crate::context::{Context, Seen};
 use crate::metrics::Metrics;
 use crate::nodes::Nodes;
 use crate::routes::Routes;
@@ -32,7 +33,13 @@ use crate::{election, kernel, reporter};
 
 /// Runs the gateway, or what else was asked for, and says how it ended.
 pub(crate) async fn run(arguments: Arguments) -> Exit {
-    let result = if arguments.remove_data_path { remove().await } else { check_and_serve(arguments).await };
+    let result = if arguments.remove_data_path {
+        remove().await
+    } else if arguments.check {
+        check(&arguments).await
+    } else {
+        check_and_serve(arguments).await
+    };
     match result {
         Ok(exit) => exit,
         Err(problem) => {
@@ -42,16 +49,54 @@ pub(crate) async fn run(arguments: Arguments) -> Exit {
     }
 }
 
+/// The signals that end a daemon. Process 1 of a container ignores those that it has no handler for, so this comes before anything
+/// that takes time.
+struct End {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl End {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one of them, and gives its name.
+    async fn come(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+async fn check(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let checked = startup::check(arguments).await?;
+    tell(&checked, arguments);
+    Ok(if refuses(&checked) { Exit::Input } else { Exit::Ok })
+}
+
 async fn check_and_serve(arguments: Arguments) -> anyhow::Result<Exit> {
+    let mut end = End::listen().context("cannot listen for signals")?;
     let clock = Clock::start();
-    let mut checked = startup::check(&arguments).await?;
+    let mut checked = tokio::select! {
+        checked = startup::check(&arguments) => checked?,
+        signal = end.come() => {
+            info!("{signal} while starting: nothing was changed");
+            return Ok(Exit::Ok);
+        }
+    };
     tell(&checked, &arguments);
-    let failed = checked.findings.iter().any(|finding| finding.severity == Severity::Error);
+    let refused = refuses(&checked);
     match (checked.settings.take(), checked.kube.take()) {
-        (Some(_), Some(_)) if arguments.check && !failed => Ok(Exit::Ok),
-        (Some(settings), Some(kube)) if !failed => serve(arguments, settings, kube, (checked, clock)).await,
+        (Some(settings), Some(kube)) if !refused => serve(arguments, settings, kube, (checked, clock), end).await,
         _ => Ok(Exit::Input),
     }
+}
+
+fn refuses(checked: &Checked) -> bool {
+    let failed = checked.findings.iter().any(|finding| finding.severity == Severity::Error);
+    failed || checked.settings.is_none() || checked.kube.is_none()
 }
 
 /// Findings go to people who asked for them, and into the log of a daemon.
@@ -73,7 +118,13 @@ fn log(finding: &Finding) {
     }
 }
 
-async fn serve(arguments: Arguments, settings: Settings, kube: Kube, (checked, clock): (Checked, Clock)) -> anyhow::Result<Exit> {
+async fn serve(
+    arguments: Arguments,
+    settings: Settings,
+    kube: Kube,
+    (checked, clock): (Checked, Clock),
+    mut end: End,
+) -> anyhow::Result<Exit> {
     let Checked { netlink, observed, cloud, found, .. } = checked;
     let nic = observed.link_with(settings.node_ip).context("the node IP has gone from this host")?.clone();
     let listeners = (admin::bind(settings.metrics_address).await, admin::bind(settings.probe_address).await);
@@ -85,7 +136,7 @@ async fn serve(arguments: Arguments, settings: Settings, kube: Kube, (checked, c
     let context = context(&arguments, settings, &kube, &nic.name, clock);
     info!(
         node_ip = %context.settings.node_ip, api_server = kube.server(), namespace = context.namespace, identity = context.identity,
-        version = env!("CARGO_PKG_VERSION"), "hybridge-gateway starts"
+        version = hybridge_version::LONG, "hybridge-gateway starts"
     );
 
     let nodes = Nodes::new(context.clone(), device, datapath::left_behind(&observed));
@@ -110,10 +161,8 @@ async fn serve(arguments: Arguments, settings: Settings, kube: Kube, (checked, c
     });
     let mut election = tokio::spawn(election::run(context, kube, outgrown, stop.clone()));
 
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
-        _ = terminate.recv() => info!("SIGTERM: releasing the lead; the data path stays"),
-        _ = interrupt.recv() => info!("SIGINT: releasing the lead; the data path stays"),
+        signal = end.come() => info!("{signal}: releasing the lead; the data path stays"),
         ended = tasks.join_next() => bail!("a task that should run for ever has ended: {ended:?}"),
         ended = &mut election => bail!("the election has ended: {ended:?}"),
     }
@@ -137,6 +186,8 @@ fn context(arguments: &Arguments, settings: Settings, kube: &Kube, nic: &str, cl
         namespace: startup::namespace(kube),
         identity: format!("{host}_{:016x}", rand::random::<u64>()),
         metrics: Metrics::new(&settings, &node_name, nic),
+        node_name,
+        seen: Seen::new(Roster::new(settings.mass_delete_hold)),
         settings,
         clock,
         met: std::sync::Mutex::default(),

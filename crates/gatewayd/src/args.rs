@@ -39,7 +39,7 @@ pub(crate) enum LogFormat {
 /// Takes the flags and environment variables of aws/eks-hybrid-nodes-gateway; flags beat the environment. Runs until SIGTERM,
 /// and leaves its VXLAN device in place when it ends, so that packets keep flowing while it is restarted.
 #[derive(Parser, Debug)]
-#[command(name = "hybridge-gateway", version, args_override_self = true, after_help = EXAMPLES)]
+#[command(name = "hybridge-gateway", version = hybridge_version::LONG, args_override_self = true, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Address of this gateway node (required)
     #[arg(long, env = "NODE_IP", default_value = "", hide_default_value = true, value_name = "IPV4")]

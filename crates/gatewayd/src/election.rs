@@ -165,7 +165,10 @@ impl Session {
             }
         }
         let error = self.error.clone();
+        let lease = self.last.as_ref().filter(|_| holder.is_some());
+        let (since, transitions) = (lease.and_then(Lease::acquired), lease.map(|lease| lease.observed().record.transitions));
         self.context.update(|status| {
+            (status.leader.since, status.leader.transitions) = (since, transitions);
             status.leader.leading = guard.is_some();
             status.leader.epoch = guard.map(|guard| guard.epoch);
             status.leader.holder = holder;

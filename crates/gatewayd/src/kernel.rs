@@ -69,6 +69,7 @@ pub(crate) async fn sync(context: &Context, netlink: &Netlink, desired: &Desired
                 status.kernel.nodes = seen.neighbours.iter().filter(|neighbour| neighbour.permanent).count();
                 (status.kernel.routes, status.kernel.fdb) = (via_device, seen.fdb.len());
             });
+            *context.seen.kernel() = Some(seen);
             in_step
         }
         Err(error) => {

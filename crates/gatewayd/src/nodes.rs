@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use hybridge_gateway::datapath::{self, Desired};
-use hybridge_gateway::hold::Roster;
 use hybridge_gateway::nodes::{self, HybridNode, Undecodable};
 use hybridge_kube_io::{Kube, NodeEvent};
 use hybridge_model::NodeName;
@@ -27,7 +26,6 @@ const BURST: Duration = Duration::from_millis(100);
 pub(crate) struct Nodes {
     context: Arc<Context>,
     device: VxlanSpec,
-    roster: Roster,
     decoded: BTreeMap<NodeName, HybridNode>,
     undecodable: BTreeMap<String, String>,
     listed: bool,
@@ -37,14 +35,14 @@ pub(crate) struct Nodes {
 impl Nodes {
     /// Starts from the nodes that an earlier process has left in the kernel.
     pub(crate) fn new(context: Arc<Context>, device: VxlanSpec, left: Vec<HybridNode>) -> Self {
-        let mut roster = Roster::new(context.settings.mass_delete_hold);
-        roster.seed(left);
-        Self { context, device, roster, decoded: BTreeMap::new(), undecodable: BTreeMap::new(), listed: false, error: None }
+        context.seen.roster().seed(left);
+        Self { context, device, decoded: BTreeMap::new(), undecodable: BTreeMap::new(), listed: false, error: None }
     }
 
     /// The data path as it should be with what is known now.
     pub(crate) fn desired(&self) -> Desired {
-        let claims = nodes::settle(self.roster.live(), self.roster.held());
+        let roster = self.context.seen.roster();
+        let claims = nodes::settle(roster.live(), roster.held());
         datapath::desired(self.device.clone(), &self.context.settings.pod_cidrs, &claims)
     }
 
@@ -53,7 +51,7 @@ impl Nodes {
         let mut events = std::pin::pin!(kube.nodes(nodes::decode));
         loop {
             let clock = self.context.clock;
-            let expiry = self.roster.next_expiry();
+            let expiry = self.context.seen.roster().next_expiry();
             let expired = async {
                 match expiry {
                     Some(expiry) => clock.sleep_until(expiry).await,
@@ -73,10 +71,10 @@ impl Nodes {
                         continue;
                     }
                     if self.listed {
-                        self.roster.update(clock.now(), self.decoded.clone());
+                        self.context.seen.roster().update(clock.now(), self.decoded.clone());
                     }
                 }
-                () = expired => self.roster.expire(clock.now()),
+                () = expired => self.context.seen.roster().expire(clock.now()),
             }
             self.publish(&desired);
         }
@@ -156,17 +154,20 @@ impl Nodes {
     }
 
     fn publish(&self, desired: &watch::Sender<Desired>) {
-        let claims = nodes::settle(self.roster.live(), self.roster.held());
+        let (claims, live, held) = {
+            let roster = self.context.seen.roster();
+            (nodes::settle(roster.live(), roster.held()), roster.live().len(), roster.held().count())
+        };
         let next = datapath::desired(self.device.clone(), &self.context.settings.pod_cidrs, &claims);
         desired.send_if_modified(|shown| {
             let changed = *shown != next;
             *shown = next;
             changed
         });
-        let live = if self.listed { self.roster.live().len() } else { 0 };
+        let live = if self.listed { live } else { 0 };
         self.context.update(|status| {
             let nodes = &mut status.nodes;
-            (nodes.listed, nodes.live, nodes.held) = (self.listed, live, self.roster.held().count());
+            (nodes.listed, nodes.live, nodes.held) = (self.listed, live, held);
             nodes.error.clone_from(&self.error);
             nodes.undecodable.clone_from(&self.undecodable);
             nodes.conflicts = claims.conflicts;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use hybridge_aws::Ec2Error;
+use hybridge_gateway::detail::SeenTables;
 use hybridge_gateway::lease::Guard;
 use hybridge_gateway::routes::{self, History, Plan, Recognised, Wanted, Write};
 use hybridge_gateway::vpc::RouteTable;
@@ -139,6 +140,7 @@ impl Routes {
         }
         self.notice(&tables);
         self.show(&plan, &session);
+        *self.context.seen.tables() = Some(SeenTables { tables, wanted: wanted.clone(), known: self.known.clone() });
         let Some(guard) = self.context.guard().filter(|_| !plan.writes.is_empty()) else { return Ok(false) };
         self.remember(&wanted.interface).await?;
         self.write_all(&session, &plan, &wanted.interface, guard).await?;

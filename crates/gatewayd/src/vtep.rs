@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hybridge_gateway::detail::SeenConfig;
 use hybridge_gateway::lease::Guard;
 use hybridge_gateway::vtep::{self, OBJECT_NAME, Plan, Refusal, Schema, Wanted};
 use hybridge_kube_io::{CallError, Kube};
@@ -107,6 +108,7 @@ impl Vtep {
         };
         self.schema = Some(schema.clone());
         let current = self.kube.vtep(OBJECT_NAME).await?;
+        *self.context.seen.config() = Some(SeenConfig { schema: Some(schema.clone()), object: current.clone() });
         if let Some(current) = &current {
             // Once written over, it no longer tells whose the VPC routes were.
             self.context.meet(vtep::tunnel_endpoints(current));

@@ -42,6 +42,19 @@ impl Default for Timing {
     }
 }
 
+/// Who asks, with which configuration, and how patiently.
+#[derive(Clone, Copy, Debug)]
+pub struct Access<'a> {
+    /// A kubeconfig; without, the order of [`Kube::connect`].
+    pub kubeconfig: Option<&'a Path>,
+    /// A context of the kubeconfig, in place of its current one. With it, a pod's service account does not count.
+    pub context: Option<&'a str>,
+    /// The program, for the API server's audit log (`User-Agent`). Visible ASCII.
+    pub agent: &'a str,
+    /// How long a connection, and each read, may take.
+    pub within: Duration,
+}
+
 /// The API server, or the way to authenticate, could not be made out. Nothing was sent.
 ///
 /// The causes that kube reports stand in the message, since its errors repeat their own sources.
@@ -89,9 +102,22 @@ impl Kube {
     /// # Errors
     /// See [`ConnectError`]. Must be called within a tokio runtime, which runs the client's tasks from then on.
     pub async fn connect(kubeconfig: Option<&Path>) -> Result<Self, ConnectError> {
-        let kubeconfig = kubeconfig.map(Path::to_owned);
+        let agent = concat!("hybridge-gateway/", env!("CARGO_PKG_VERSION"));
+        let mut kube = Self::connect_with(Access { kubeconfig, context: None, agent, within: CONNECT_TIMEOUT }).await?;
+        kube.timing = Timing::default();
+        Ok(kube)
+    }
+
+    /// The same for another program, with the context it names.
+    ///
+    /// # Errors
+    /// See [`Kube::connect`].
+    pub async fn connect_with(access: Access<'_>) -> Result<Self, ConnectError> {
+        let Access { kubeconfig, context, agent, within } = access;
+        let (kubeconfig, context, agent) = (kubeconfig.map(Path::to_owned), context.map(str::to_owned), agent.to_owned());
         // kube reads files and runs exec plug-ins synchronously.
-        match tokio::task::spawn_blocking(move || build(load(kubeconfig)?)).await {
+        let built = tokio::task::spawn_blocking(move || build(load(kubeconfig, context)?, &agent, within));
+        match built.await {
             Ok(kube) => kube,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
@@ -108,34 +134,37 @@ impl Kube {
     }
 }
 
-fn load(kubeconfig: Option<PathBuf>) -> Result<Config, ConnectError> {
+fn load(kubeconfig: Option<PathBuf>, context: Option<String>) -> Result<Config, ConnectError> {
     if let Some(path) = kubeconfig {
-        return from_file(&path);
+        return from_file(&path, context);
     }
     let place = || "of KUBECONFIG".to_owned();
     let from_env = Kubeconfig::from_env().map_err(|e| ConnectError::Kubeconfig { place: place(), detail: e.to_string() })?;
     if let Some(kubeconfig) = from_env {
-        return from_kubeconfig(kubeconfig, place());
+        return from_kubeconfig(kubeconfig, place(), context);
     }
-    if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+    if context.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
         let mut config = Config::incluster().map_err(|e| ConnectError::ServiceAccount(e.to_string()))?;
         // Written by the kubelet without a line end, by people with one.
         config.default_namespace.truncate(config.default_namespace.trim_end().len());
         return Ok(config);
     }
     let home = std::env::home_dir().map(|home| home.join(".kube/config")).filter(|path| path.exists());
-    from_file(&home.ok_or(ConnectError::NotConfigured)?)
+    from_file(&home.ok_or(ConnectError::NotConfigured)?, context)
 }
 
-fn from_file(path: &Path) -> Result<Config, ConnectError> {
+fn from_file(path: &Path, context: Option<String>) -> Result<Config, ConnectError> {
     let place = path.display().to_string();
     match Kubeconfig::read_from(path) {
-        Ok(kubeconfig) => from_kubeconfig(kubeconfig, place),
+        Ok(kubeconfig) => from_kubeconfig(kubeconfig, place, context),
         Err(error) => Err(ConnectError::Kubeconfig { place, detail: error.to_string() }),
     }
 }
 
-fn from_kubeconfig(kubeconfig: Kubeconfig, place: String) -> Result<Config, ConnectError> {
+fn from_kubeconfig(mut kubeconfig: Kubeconfig, place: String, context: Option<String>) -> Result<Config, ConnectError> {
+    if let Some(context) = context {
+        kubeconfig.current_context = Some(context);
+    }
     if let Some(proxy) = proxy_of(&kubeconfig) {
         let proxy = proxy.rsplit_once('@').map_or(proxy, |(_, address)| address).to_owned();
         return Err(ConnectError::Proxy { place, proxy });
@@ -151,13 +180,14 @@ fn proxy_of(kubeconfig: &Kubeconfig) -> Option<&str> {
     cluster.proxy_url.as_deref().filter(|url| !url.is_empty())
 }
 
-fn build(mut config: Config) -> Result<Kube, ConnectError> {
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    let agent = concat!("hybridge-gateway/", env!("CARGO_PKG_VERSION"));
-    config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
+fn build(mut config: Config, agent: &str, within: Duration) -> Result<Kube, ConnectError> {
+    config.connect_timeout = Some(within);
+    if let Ok(agent) = http::HeaderValue::from_str(agent) {
+        config.headers.push((http::header::USER_AGENT, agent));
+    }
     let server: Arc<str> = config.cluster_url.to_string().trim_end_matches('/').into();
     let client = client(&config).map_err(|e| ConnectError::Client { server: server.to_string(), detail: e.to_string() })?;
-    Ok(Kube { client, timing: Timing::default(), server })
+    Ok(Kube { client, timing: Timing { read: within, ..Timing::default() }, server })
 }
 
 /// The client that kube itself would build, without retries, and with TCP_NODELAY: Nagle's algorithm would hold the first request

@@ -35,6 +35,20 @@ impl Lease {
         }
     }
 
+    /// When its holder took it, by the holder's clock; `None` where that is missing or no time.
+    pub fn acquired(&self) -> Option<Timestamp> {
+        self.time("acquireTime")
+    }
+
+    /// When its holder renewed it last, by the holder's clock; `None` where that is missing or no time.
+    pub fn renewed(&self) -> Option<Timestamp> {
+        self.time("renewTime")
+    }
+
+    fn time(&self, field: &str) -> Option<Timestamp> {
+        self.object["spec"][field].as_str()?.parse().ok()
+    }
+
     /// The same with another record, stamped with the time.
     ///
     /// `renewTime` and `acquireTime` are for people and for other implementations of the election. Ours never compares a clock with
@@ -111,6 +125,7 @@ mod tests {
         let now: Timestamp = "2026-01-02T03:04:05.5Z".parse().unwrap();
         let taken = lease(json!({ "holderIdentity": "b", "acquireTime": "then" })).with(&record("a"), now);
         assert_eq!(taken.object["spec"]["acquireTime"], "2026-01-02T03:04:05.500000Z");
+        assert_eq!((taken.acquired(), taken.renewed()), (Some(now), Some(now)));
         let renewed = lease(json!({ "holderIdentity": "a", "acquireTime": "then" })).with(&record("a"), now);
         assert_eq!(renewed.object["spec"]["acquireTime"], "then");
         assert_eq!(renewed.object["spec"]["renewTime"], "2026-01-02T03:04:05.500000Z");
@@ -125,7 +140,8 @@ mod tests {
     #[test]
     fn a_lease_with_missing_or_odd_fields_can_still_be_observed() {
         for spec in [json!({}), Value::Null, json!({ "holderIdentity": null, "leaseDurationSeconds": -1, "leaseTransitions": "x" })] {
-            assert_eq!(lease(spec).observed().record, LeaseRecord::default());
+            assert_eq!(lease(spec.clone()).observed().record, LeaseRecord::default());
+            assert_eq!((lease(spec.clone()).acquired(), lease(spec).renewed()), (None, None));
         }
     }
 }

@@ -41,17 +41,26 @@ pub enum NodeEvent<T> {
 }
 
 impl Kube {
+    /// The CiliumNodes labelled as hybrid, as they are now.
+    ///
+    /// # Errors
+    /// See [`CallError`]; not found where the cluster serves no CiliumNodes. The deadline is 5 s a page, or that of [`crate::Access`].
+    pub async fn hybrid_nodes<T: Send>(&self, decode: Decode<T>) -> Result<Vec<(NodeName, T)>, CallError> {
+        let mut nodes = Vec::new();
+        self.list(&hybrid(), &mut |item: Item| nodes.push(decoded(decode, &item))).await?;
+        Ok(nodes)
+    }
+
     /// The CiliumNodes labelled as hybrid. Starts with the first poll, never ends.
     ///
     /// Lists in pages, converting each object at once, then watches with bookmarks. A watch that ends is resumed from the last version
     /// seen; a version that is no longer kept means a new list; 30 s without event or bookmark are a failure. Waits between attempts
     /// double from 50–100 ms to 2.5–5 s.
     pub fn nodes<T: Send + 'static>(&self, decode: Decode<T>) -> impl Stream<Item = NodeEvent<T>> + Send + use<T> {
-        let (key, value) = HYBRID_LABEL;
         let nodes = Nodes {
             kube: self.clone(),
             decode,
-            collection: Collection { resource: &CILIUM_NODE, selector: format!("{key}={value}") },
+            collection: hybrid(),
             position: Position::Unknown,
             backoff: Backoff::default(),
             wait: None,
@@ -76,6 +85,11 @@ enum Position {
         /// Whether it has said anything.
         heard: bool,
     },
+}
+
+fn hybrid() -> Collection {
+    let (key, value) = HYBRID_LABEL;
+    Collection { resource: &CILIUM_NODE, selector: format!("{key}={value}") }
 }
 
 struct Nodes<T> {

@@ -15,7 +15,8 @@ enum Layer {
 }
 
 /// Every crate of the workspace and its place. `xtask` builds the others and is linked with none.
-const LAYERS: [(&str, Layer); 9] = [
+const LAYERS: [(&str, Layer); 11] = [
+    ("hybridge-version", Layer::Values),
     ("hybridge-model", Layer::Values),
     ("hybridge-report", Layer::Values),
     ("hybridge-gateway", Layer::Decisions),
@@ -25,6 +26,7 @@ const LAYERS: [(&str, Layer); 9] = [
     ("hybridge-gatewayd", Layer::Programs),
     ("hybridge-lab", Layer::Programs),
     ("hybridge", Layer::Programs),
+    ("hybridge-packaging", Layer::Programs),
 ];
 
 /// The only crates that may depend on what such a pattern names; `…*` stands for any ending.

@@ -12,19 +12,29 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::flags::Flags;
-use crate::host;
+use crate::host::{self, Need};
 use crate::phases::seconds;
 use crate::workspace::Workspace;
 
 /// Where the tests look for the real parts, if this variable is set.
 pub(crate) const DIRECTORY: &str = "HYBRIDGE_REAL_DIR";
 
+/// What is made, for people.
+pub(crate) const PARTS: &str =
+    "Kubernetes' servers and kubelet, etcd, containerd and helm (built from Go modules, minutes the first time), moto (from PyPI)";
+
+/// What must be installed for that and for running them. Debian's runc starts no service.
+pub(crate) const NEEDS: [Need; 2] = [host::PYTHON, RUNC];
+
+/// What starts the containers of a real node.
+const RUNC: Need = Need { what: "`runc`", met: || host::find("runc").is_some(), package: "runc" };
+
 /// `cargo xtask real`.
 pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
     flags.finish()?;
     let workspace = Workspace::load()?;
-    println!("Real parts of the tests: kube-apiserver and etcd (built from Go modules, minutes the first time), moto (from PyPI)");
-    host::install(&[host::PYTHON])?;
+    println!("Real parts of the tests: {PARTS}");
+    host::install(&NEEDS)?;
     let directory = ensure(&workspace)?;
     println!("all are in {}", directory.display());
     Ok(ExitCode::SUCCESS)
@@ -32,18 +42,20 @@ pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
 
 /// Makes what is missing or out of date and returns the folder. Long output goes to `*.log` there.
 ///
-/// Needs [`host::PYTHON`].
+/// Needs [`host::PYTHON`]; running a node also needs the rest of [`NEEDS`].
 pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     let directory = workspace.target.join("real");
     let sources = workspace.root.join("tests/real");
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     python::ensure_moto(&sources.join("moto"), &directory)?;
-    go::ensure_kube(&sources.join("kube"), &directory)?;
+    for module in &go::MODULES {
+        go::ensure(module, &sources.join(module.name), &directory)?;
+    }
     Ok(directory)
 }
 
 /// Runs `make` unless the stamp beside the result says that it was made from exactly these inputs.
-fn once(directory: &Path, part: &str, inputs: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub(crate) fn once(directory: &Path, part: &str, inputs: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let stamp = directory.join(format!("{part}.made-from"));
     if std::fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == inputs) {
         return Ok(());
@@ -66,7 +78,7 @@ fn read(path: &Path) -> Result<String> {
 }
 
 /// A virtual environment of Python with exactly these packages.
-fn venv(directory: &Path, packages: &[&str], log: &Path) -> Result<()> {
+pub(crate) fn venv(directory: &Path, packages: &[&str], log: &Path) -> Result<()> {
     crate::command::run_logged(Command::new("python3").args(["-m", "venv", "--clear"]).arg(directory), log)?;
     let pip = directory.join("bin/pip");
     crate::command::run_logged(Command::new(pip).args(["install", "--disable-pip-version-check"]).args(packages), log)

@@ -112,14 +112,15 @@ impl<'a> Plan<'a> {
     fn install(&self) -> Result<()> {
         println!("The tests need a C compiler{}", if self.lab { "; those of the lab nftables" } else { "" });
         if self.real {
-            println!("Those with real parts need Python; kube-apiserver, etcd and moto are then made in target/real, not installed");
+            println!("Those with real parts need Python and runc (which starts no service)");
+            println!("Then are made in target/real, not installed: {}", real::PARTS);
         }
         host::install(&[host::C_COMPILER])?;
         if self.lab {
             host::install(&[host::NFTABLES])?;
         }
         if self.real {
-            host::install(&[host::PYTHON])?;
+            host::install(&real::NEEDS)?;
         }
         Ok(())
     }

@@ -126,3 +126,18 @@ async fn https_checks_the_server_and_shows_the_client_certificate() {
     let error = Kube::connect(Some(&path)).await.unwrap().vtep("x").await.unwrap_err();
     assert!(format!("{:?}", error.kind()).contains("InvalidCertificate"), "{:?}", error.kind());
 }
+
+#[tokio::test]
+async fn another_context_can_be_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config");
+    let text = kubeconfig("http://10.0.0.1:6443", "");
+    let second = "}, { name: other, context: { cluster: test, user: test, namespace: elsewhere } }]\n";
+    fs::write(&path, text.trim_end().trim_end_matches("}]").to_owned() + second).unwrap();
+    let access = |context| Access { kubeconfig: Some(&path), context, agent: "hybridge/1", within: Duration::from_secs(1) };
+    for (context, namespace) in [(None, "gateways"), (Some("other"), "elsewhere")] {
+        assert_eq!(Kube::connect_with(access(context)).await.unwrap().default_namespace(), namespace);
+    }
+    let error = Kube::connect_with(access(Some("third"))).await.err().unwrap().to_string();
+    assert!(error.contains("third"), "{error}");
+}

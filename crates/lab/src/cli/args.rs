@@ -15,7 +15,7 @@ use hybridge_lab::topology::{MAX_GATEWAY_HOSTS, MAX_HYBRID_NODES};
 /// A cloud pod and on-premises pods, two gateways, VPC router, WAN, Kubernetes API and EC2 API: everything in namespaces of its
 /// own, nothing of this machine changes. No AWS account, no cluster. Works as root, or else in a user namespace.
 #[derive(Parser)]
-#[command(name = "hybridge-lab", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "hybridge-lab", version = hybridge_version::LONG, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,

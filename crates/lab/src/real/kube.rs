@@ -1,15 +1,22 @@
-//! etcd and kube-apiserver in one namespace: Kubernetes without nodes.
+//! etcd and kube-apiserver in one namespace: Kubernetes to which nodes can be joined.
+
+mod audit;
+mod identity;
+mod objects;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::pki::{ClientIssuer, Pki};
 use super::process::{Process, write};
-use super::{Parts, RealError, Role, pki::Pki};
-use crate::http::{Reply, Server};
+use super::{Parts, RealError, Role};
+use crate::http::Server;
 use crate::netns::Netns;
+pub use audit::AuditEntry;
+pub use objects::condition;
 
 /// Port of the API server.
 const PORT: u16 = 6443;
@@ -22,6 +29,12 @@ const SERVICES: &str = "10.96.0.0/16";
 
 /// The API server's own service address: the first one of [`SERVICES`].
 const FIRST_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
+
+/// The API server's folder, below the one given to [`Kube::start`].
+const HOME: &str = "kube-apiserver";
+
+/// In that folder.
+const AUDIT_LOG: &str = "audit.jsonl";
 
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
@@ -73,6 +86,8 @@ pub struct Kube {
     ns: Netns,
     address: SocketAddr,
     authority: String,
+    issuer: ClientIssuer,
+    audit_log: PathBuf,
 }
 
 impl Kube {
@@ -85,7 +100,9 @@ impl Kube {
         let etcd = start_etcd(&parts, ns, directory)?;
         let api = start_api(&parts, ns, (address, &pki), directory)?;
         let address = SocketAddr::from((address, PORT));
-        let mut kube = Self { _api: api, _etcd: etcd, ns: ns.clone(), address, authority: pki.authority };
+        let Pki { authority, issuer, .. } = pki;
+        let audit_log = directory.join(HOME).join(AUDIT_LOG);
+        let mut kube = Self { _api: api, _etcd: etcd, ns: ns.clone(), address, authority, issuer, audit_log };
         let admin = kube.server(ns, User::Admin);
         kube._api.wait_until(|| admin.get("/readyz").is_ok_and(|reply| reply.status == 200))?;
         Ok(kube)
@@ -103,32 +120,13 @@ impl Kube {
 
     /// For requests as `user` from a namespace that has a route to it.
     pub fn server(&self, from: &Netns, user: User) -> Server {
-        Server {
-            from: from.clone(),
-            address: self.address,
-            authority: Some(self.authority.clone().into_bytes()),
-            headers: vec![("Authorization".into(), format!("Bearer {}", user.token()))],
-        }
-    }
-
-    /// A kubeconfig for `user` (JSON, which is YAML) that needs no other file.
-    pub fn kubeconfig(&self, user: User, namespace: &str) -> String {
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "lab",
-            "clusters": [{"name": "lab", "cluster": {
-                "server": format!("https://{}", self.address),
-                "certificate-authority-data": base64(self.authority.as_bytes()),
-            }}],
-            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": user.name(), "namespace": namespace}}],
-            "users": [{"name": user.name(), "user": {"token": user.token()}}],
-        });
-        config.to_string()
+        self.server_for_token(from, &user.token())
     }
 
     /// Creates a CustomResourceDefinition and waits until its objects can be written.
     pub fn install_crd(&mut self, yaml: &str) -> Result<(), RealError> {
         let admin = self.server(&self.ns, User::Admin);
-        let created = self.ask(CRDS, admin.send("POST", CRDS, Some(("application/yaml", yaml.as_bytes())))?)?;
+        let created = objects::read(&format!("POST {CRDS}"), &admin.send("POST", CRDS, Some(("application/yaml", yaml.as_bytes())))?)?;
         let text = |path: &str| {
             let value = created.pointer(path).and_then(Value::as_str).map(str::to_owned);
             value.ok_or_else(|| RealError::NotUnderstood { request: format!("POST {CRDS}"), wanted: path.into() })
@@ -139,31 +137,12 @@ impl Kube {
 
     /// Makes the namespace if it is missing and grants the role to the users.
     pub fn grant(&self, role: &Role, namespace: &str, users: &[User]) -> Result<(), RealError> {
-        let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-        match self.create("/api/v1/namespaces", &space) {
-            Ok(()) | Err(RealError::Refused { status: 409, .. }) => {}
-            Err(error) => return Err(error),
-        }
+        self.make_namespace(namespace)?;
         let names: Vec<_> = users.iter().map(|user| user.name()).collect();
         for (collection, object) in role.objects(namespace, &names) {
             self.create(&collection, &object)?;
         }
         Ok(())
-    }
-
-    /// Creates an object as [`User::Admin`].
-    pub fn create(&self, collection: &str, object: &Value) -> Result<(), RealError> {
-        let body = object.to_string();
-        let reply = self.server(&self.ns, User::Admin).send("POST", collection, Some(("application/json", body.as_bytes())))?;
-        self.ask(collection, reply).map(drop)
-    }
-
-    fn ask(&self, collection: &str, reply: Reply) -> Result<Value, RealError> {
-        let request = format!("POST {collection}");
-        if !(200..300).contains(&reply.status) {
-            return Err(RealError::Refused { request, status: reply.status, body: reply.text() });
-        }
-        serde_json::from_slice(&reply.body).map_err(|_| RealError::NotUnderstood { request, wanted: "JSON".into() })
     }
 }
 
@@ -182,7 +161,7 @@ fn start_etcd(parts: &Parts, ns: &Netns, directory: &Path) -> Result<Process, Re
 }
 
 fn start_api(parts: &Parts, ns: &Netns, (address, pki): (Ipv4Addr, &Pki), directory: &Path) -> Result<Process, RealError> {
-    let home = directory.join("kube-apiserver");
+    let home = directory.join(HOME);
     fs::create_dir_all(&home).map_err(|source| RealError::File { path: home.clone(), source })?;
     let tokens: String = User::ALL.into_iter().map(User::line).collect();
     for (name, content) in [
@@ -191,6 +170,8 @@ fn start_api(parts: &Parts, ns: &Netns, (address, pki): (Ipv4Addr, &Pki), direct
         ("account.key", &pki.account_key),
         ("account.pub", &pki.account_public_key),
         ("tokens.csv", &tokens),
+        ("authority.crt", &pki.authority),
+        ("audit-policy.json", &audit::POLICY.to_owned()),
     ] {
         write(&home.join(name), content)?;
     }
@@ -202,9 +183,9 @@ fn start_api(parts: &Parts, ns: &Netns, (address, pki): (Ipv4Addr, &Pki), direct
         .args([file("tls-cert-file", "tls.crt"), file("tls-private-key-file", "tls.key"), file("cert-dir", "")])
         .args([file("service-account-key-file", "account.pub"), file("service-account-signing-key-file", "account.key")])
         .args(["--service-account-issuer=https://kubernetes.default.svc".into(), format!("--service-cluster-ip-range={SERVICES}")])
-        .args([file("token-auth-file", "tokens.csv"), "--authorization-mode=RBAC".into()])
-        // It wants a token controller, which is not here.
-        .arg("--disable-admission-plugins=ServiceAccount")
+        .args([file("token-auth-file", "tokens.csv"), file("client-ca-file", "authority.crt")])
+        .arg("--authorization-mode=Node,RBAC")
+        .args([file("audit-policy-file", "audit-policy.json"), file("audit-log-path", AUDIT_LOG)])
         // No Endpoints object of this server: one on loopback would be invalid, and nobody asks for it.
         .arg("--endpoint-reconciler-type=none");
     Process::start(command, "kube-apiserver", directory)
@@ -239,6 +220,8 @@ mod tests {
 /// Tests that need what `cargo xtask real` makes.
 #[cfg(test)]
 mod with_real_parts {
+    use serde_json::json;
+
     use super::*;
     use crate::isolate::isolated;
     use crate::kube::{CILIUM_NODE_CRD, VtepCrd};
@@ -285,6 +268,44 @@ mod with_real_parts {
             ] {
                 assert_eq!(status(user, method, path, body), expected, "{method} {path}");
             }
+        });
+    }
+
+    #[test]
+    fn a_service_account_asks_by_its_own_token_and_the_audit_log_tells_what() {
+        isolated(|| {
+            let directory = tempfile::tempdir().unwrap();
+            let ns = Netns::new("api").unwrap();
+            let kube = Kube::start(&ns, Ipv4Addr::LOCALHOST, directory.path()).unwrap();
+            kube.make_namespace(SPACE).unwrap();
+            kube.make_namespace(SPACE).unwrap();
+            let token = kube.account_token(SPACE, "default").unwrap();
+            let account = kube.server_for_token(&ns, &token);
+            let path = format!("/api/v1/namespaces/{SPACE}/configmaps/kube-root-ca.crt");
+            assert_eq!(status(&account, "GET", &path, None), 403);
+            // What has no account cannot be a pod.
+            let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}, "spec": {
+                "serviceAccountName": "other", "containers": [{"name": "one", "image": "one"}]}});
+            let refused = kube.create(&format!("/api/v1/namespaces/{SPACE}/pods"), &pod).unwrap_err().to_string();
+            assert!(refused.contains("answered 403") && refused.contains("other"), "{refused}");
+
+            let expected = AuditEntry {
+                user: format!("system:serviceaccount:{SPACE}:default"),
+                verb: "get".into(),
+                group: String::new(),
+                resource: "configmaps".into(),
+                subresource: String::new(),
+                namespace: SPACE.into(),
+                name: "kube-root-ca.crt".into(),
+                code: 403,
+            };
+            let has = |wanted: &dyn Fn(&AuditEntry) -> bool| kube.audit().unwrap().iter().any(wanted);
+            let start = std::time::Instant::now();
+            while !has(&|entry| *entry == expected) {
+                assert!(start.elapsed().as_secs() < 10, "{:#?}", kube.audit().unwrap());
+            }
+            assert!(has(&|entry| entry.user == "admin" && entry.subresource == "token" && entry.code == 201));
+            assert!(!has(&|entry| entry.user == "system:apiserver" || entry.resource.is_empty()));
         });
     }
 }

@@ -1,10 +1,14 @@
-//! The real parts of end-to-end tests: etcd and kube-apiserver in place of [`crate::kube`], moto in place of [`crate::ec2`].
+//! The real parts of end-to-end tests: etcd and kube-apiserver in place of [`crate::kube`], moto in place of [`crate::ec2`], and
+//! nodes that run pods.
 //!
 //! `cargo xtask test` makes the programs. Where they are missing a test fails; none is skipped. Everything here blocks, and each
 //! server is a process inside one of the lab's namespaces that dies with its handle.
 
+mod helm;
+mod image;
 mod kube;
 mod moto;
+mod node;
 mod parts;
 mod pki;
 mod process;
@@ -17,8 +21,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http::HttpError;
-pub use kube::{Kube, User};
+pub use helm::{Helm, Said};
+pub use kube::{AuditEntry, Kube, User, condition};
 pub use moto::{Moto, Subnet};
+pub use node::{Node, NodeSpec};
 pub use parts::Parts;
 pub use role::{Role, Rule};
 
@@ -36,6 +42,15 @@ pub enum RealError {
     /// A file of a server.
     #[error("cannot write {}", path.display())]
     File {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that a server writes.
+    #[error("cannot read {}", path.display())]
+    Read {
         /// The file.
         path: PathBuf,
         /// What happened.
@@ -72,6 +87,23 @@ pub enum RealError {
         /// Last lines of its log.
         log: String,
     },
+    /// A program that ended with an error.
+    #[error("cannot {what}: {said}")]
+    Failed {
+        /// What it was run for.
+        what: &'static str,
+        /// What it wrote to stderr.
+        said: String,
+    },
+    /// A control group.
+    #[error("cannot use the control group {}, without which no container runs: a test with a real node has to be run by root", path.display())]
+    Cgroup {
+        /// The group.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        source: io::Error,
+    },
     /// No answer.
     #[error("a real part does not answer")]
     Http(#[from] HttpError),
@@ -92,6 +124,18 @@ pub enum RealError {
         request: String,
         /// What was looked for.
         wanted: String,
+    },
+    /// An object that did not become as it should.
+    #[error("{what} was waited for in vain for {} s; last, {path} was: {last}", after.as_secs())]
+    NotSeen {
+        /// What was waited for.
+        what: String,
+        /// The object.
+        path: String,
+        /// How long it was waited for.
+        after: Duration,
+        /// Its status, or all of it.
+        last: String,
     },
     /// Something in a VPC that cannot be made in the emulator.
     #[error("moto cannot be given {0}")]

@@ -8,7 +8,7 @@ use super::RealError;
 /// Names the folder, if set. `cargo xtask test` sets it.
 const DIRECTORY: &str = "HYBRIDGE_REAL_DIR";
 
-/// The last program that `cargo xtask real` makes, relative to the folder: where it is, all are.
+/// The last program of those that most tests need, relative to the folder: where it is, they are.
 const LAST: &str = "etcd";
 
 /// The programs that `cargo xtask real` makes.
@@ -61,9 +61,11 @@ impl Parts {
         &self.0
     }
 
-    fn program(&self, program: &'static str) -> Result<(), RealError> {
-        if self.0.join(program).is_file() {
-            return Ok(());
+    /// Any of the programs: kubelet, containerd, ctr, helm.
+    pub fn program(&self, program: &'static str) -> Result<PathBuf, RealError> {
+        let path = self.0.join(program);
+        if path.is_file() {
+            return Ok(path);
         }
         Err(RealError::Missing { program, directory: self.0.clone() })
     }

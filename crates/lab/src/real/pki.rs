@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 
 /// PEM texts.
 pub(super) struct Pki {
@@ -16,6 +16,25 @@ pub(super) struct Pki {
     pub(super) account_key: String,
     /// The key that verifies them.
     pub(super) account_public_key: String,
+    /// Signs certificates of clients.
+    pub(super) issuer: ClientIssuer,
+}
+
+/// The certificate authority, as the one that vouches for clients.
+#[derive(Debug)]
+pub(super) struct ClientIssuer(Issuer<'static, KeyPair>);
+
+impl ClientIssuer {
+    /// Certificate and key (PEM) of a user in a group: common name and organization, as Kubernetes reads them
+    /// (<https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates>).
+    pub(super) fn client(&self, user: &str, group: &str) -> Result<(String, String), rcgen::Error> {
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, user);
+        params.distinguished_name.push(DnType::OrganizationName, group);
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+        Ok((params.signed_by(&key, &self.0)?.pem(), key.serialize_pem()))
+    }
 }
 
 impl Pki {
@@ -30,7 +49,8 @@ impl Pki {
         let names: Vec<String> = addresses.iter().map(ToString::to_string).chain(["kubernetes.default.svc".into()]).collect();
         let mut server = CertificateParams::new(names)?;
         server.distinguished_name.push(DnType::CommonName, "kube-apiserver");
-        let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key))?.pem();
+        let issuer = Issuer::new(authority, authority_key);
+        let certificate = server.signed_by(&key, &issuer)?.pem();
         let account = KeyPair::generate()?;
         Ok(Self {
             authority: authority_pem,
@@ -38,6 +58,7 @@ impl Pki {
             key: key.serialize_pem(),
             account_key: account.serialize_pem(),
             account_public_key: account.public_key_pem(),
+            issuer: ClientIssuer(issuer),
         })
     }
 }

@@ -37,6 +37,11 @@ impl Process {
         Ok(Self { name: name.into(), child, log })
     }
 
+    /// Its number, as this process sees it.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until `ready` says so, which is asked again and again. Fails as soon as the process has ended.
     pub(super) fn wait_until(&mut self, mut ready: impl FnMut() -> bool) -> Result<(), RealError> {
         let start = Instant::now();
@@ -57,6 +62,13 @@ impl Process {
         self.wait_until(|| ns.run(|| TcpStream::connect_timeout(&address, PAUSE).is_ok()))
     }
 
+    /// Kills it and waits for its end.
+    pub(super) fn kill(&mut self) {
+        // Both fail only if it is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     fn last_lines(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
@@ -66,10 +78,18 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only if it is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
+}
+
+/// Runs a program to its end and returns what it wrote; `what` says what for.
+pub(super) fn run(what: &'static str, command: &mut Command) -> Result<String, RealError> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|source| RealError::Start { program: command.get_program().into(), source })?;
+    if !output.status.success() {
+        return Err(RealError::Failed { what, said: String::from_utf8_lossy(&output.stderr).trim().to_owned() });
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Creates a file of a server.

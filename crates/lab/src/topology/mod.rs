@@ -12,7 +12,7 @@
 
 mod offload;
 mod plan;
-mod wire;
+pub(crate) mod wire;
 
 use std::net::Ipv4Addr;
 

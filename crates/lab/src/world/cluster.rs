@@ -62,13 +62,13 @@ pub struct Cluster {
     /// How each gateway reaches it.
     pub(super) gateway_kubeconfigs: Vec<Vec<u8>>,
     api: Server,
-    _backend: Backend,
+    backend: Backend,
 }
 
 /// What ends with the cluster.
 enum Backend {
     Builtin { _server: Task },
-    Real { _processes: Box<real::Kube> },
+    Real(Box<real::Kube>),
 }
 
 impl Cluster {
@@ -81,21 +81,26 @@ impl Cluster {
         let kubeconfig = kubeconfig(&format!("http://{address}"));
         let gateway_kubeconfigs = vec![kubeconfig.clone()];
         let api = Server::plain(&host.ns, address);
-        Ok(Self { fake: Some(fake), kubeconfig, gateway_kubeconfigs, api, _backend: Backend::Builtin { _server: task } })
+        let backend = Backend::Builtin { _server: task };
+        Ok(Self { fake: Some(fake), kubeconfig, gateway_kubeconfigs, api, backend })
     }
 
-    /// Starts etcd and kube-apiserver. With the reference chart's environment gateways have exactly its role, else all rights.
-    pub(super) fn start_real(topology: &Topology, crd: VtepCrd, env: ChartEnv, directory: &Path) -> Result<Self, ClusterError> {
+    /// Starts etcd and kube-apiserver. With the reference chart's environment gateways have exactly its role, else all rights, until
+    /// a chart is installed.
+    pub(super) fn start_real(topology: &Topology, crd: VtepCrd, env: &ChartEnv, directory: &Path) -> Result<Self, ClusterError> {
         let host = &topology.api_server.host;
         let mut kube = real::Kube::start(&host.ns, host.address, directory)?;
         for yaml in [Some(CILIUM_NODE_CRD), crd.yaml()].into_iter().flatten() {
             kube.install_crd(yaml)?;
         }
         let limited = [real::User::GatewayA, real::User::GatewayB];
-        kube.grant(&real::Role::reference(), NAMESPACE, &limited)?;
+        kube.make_namespace(NAMESPACE)?;
+        if *env == ChartEnv::Reference {
+            kube.grant(&real::Role::reference(), NAMESPACE, &limited)?;
+        }
         let users = match env {
             ChartEnv::Reference => limited,
-            ChartEnv::Own => [real::User::Admin; 2],
+            ChartEnv::Own | ChartEnv::Chart { .. } => [real::User::Admin; 2],
         };
         let kubeconfig = |user| kube.kubeconfig(user, NAMESPACE).into_bytes();
         Ok(Self {
@@ -103,8 +108,16 @@ impl Cluster {
             kubeconfig: kubeconfig(real::User::Admin),
             gateway_kubeconfigs: users.map(kubeconfig).to_vec(),
             api: kube.server(&host.ns, real::User::Admin),
-            _backend: Backend::Real { _processes: Box::new(kube) },
+            backend: Backend::Real(Box::new(kube)),
         })
+    }
+
+    /// The real API server, where the world has one.
+    pub fn real(&self) -> Option<&real::Kube> {
+        match &self.backend {
+            Backend::Real(kube) => Some(kube),
+            Backend::Builtin { .. } => None,
+        }
     }
 
     /// Makes the objects that exist before any gateway does: a CiliumNode for each hybrid node, a Node for each gateway host.

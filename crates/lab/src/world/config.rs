@@ -35,13 +35,20 @@ pub enum HostKind {
     Eks,
 }
 
-/// Which environment gateways get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which environment gateways get, and with a real API server which rights.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChartEnv {
-    /// What the chart of aws/eks-hybrid-nodes-gateway sets at e0ceb78.
+    /// What the chart of aws/eks-hybrid-nodes-gateway sets and grants at e0ceb78.
     Reference,
-    /// That, and NODE_NAME and POD_NAMESPACE, as our own chart sets them.
+    /// That, NODE_NAME and POD_NAMESPACE, and every right.
     Own,
+    /// What the Deployment says that Helm makes of a chart, and what that chart grants its service account. Needs a real API server.
+    Chart {
+        /// The chart's folder.
+        path: PathBuf,
+        /// Values beside those that name the world's networks and route tables.
+        values: serde_json::Value,
+    },
 }
 
 /// Times that a real AWS and real agents take and the lab otherwise would not.

@@ -64,12 +64,24 @@ pub enum GatewayError {
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
     pub(super) program: PathBuf,
+    /// `$(NAME)` in them stands for a variable, as in a container.
     pub(super) arguments: Vec<String>,
-    pub(super) environment: Vec<(String, String)>,
-    /// Whether NODE_NAME and POD_NAMESPACE are set.
-    pub(super) downward: bool,
+    pub(super) environment: Vec<(String, Variable)>,
     /// For each gateway; the last one serves those beyond, too.
     pub(super) kubeconfigs: Vec<Vec<u8>>,
+}
+
+/// What a variable of a container is set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Variable {
+    /// The same for each gateway.
+    Text(String),
+    /// `status.hostIP` of the downward API.
+    HostIp,
+    /// `spec.nodeName`.
+    NodeName,
+    /// `metadata.namespace`.
+    Namespace,
 }
 
 /// A host of a gateway, with the gateway's process while it runs.
@@ -128,17 +140,26 @@ impl Gateway {
         let file = |source| GatewayError::File { path: self.log.clone(), source };
         let log = OpenOptions::new().create(true).append(true).open(&self.log).map_err(file)?;
         let mut command = self.leg.host.ns.command(&launch.program);
-        command.args(&launch.arguments).env_clear().envs(launch.environment.iter().cloned());
-        command.env("NODE_IP", self.address().to_string()).env("KUBECONFIG", "/run/kubeconfig");
-        if launch.downward {
-            command.env("NODE_NAME", &self.node).env("POD_NAMESPACE", NAMESPACE);
-        }
+        let environment: Vec<_> = launch.environment.iter().map(|(name, value)| (name, self.resolve(value))).collect();
+        let expand =
+            |argument: &String| environment.iter().fold(argument.clone(), |text, (name, value)| text.replace(&format!("$({name})"), value));
+        command.args(launch.arguments.iter().map(expand)).env_clear().envs(environment.iter().cloned());
+        command.env("KUBECONFIG", "/run/kubeconfig");
         command.stdin(Stdio::null()).stdout(log.try_clone().map_err(file)?).stderr(log);
         contain(&mut command, &directory, &self.node);
         let child = command.spawn().map_err(|source| GatewayError::Start { program: launch.program.clone(), source })?;
         tracing::info!(gateway = self.name(), pid = child.id(), "gateway started");
         self.child = Some(child);
         Ok(())
+    }
+
+    fn resolve(&self, variable: &Variable) -> String {
+        match variable {
+            Variable::Text(text) => text.clone(),
+            Variable::HostIp => self.address().to_string(),
+            Variable::NodeName => self.node.clone(),
+            Variable::Namespace => NAMESPACE.to_owned(),
+        }
     }
 
     /// Sends a signal to its process.

@@ -9,6 +9,7 @@ mod cluster;
 mod config;
 mod eks;
 mod gateway;
+mod install;
 mod ping;
 mod serve;
 
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use hybridge_model::Cidr4;
 use nix::sys::signal::Signal;
+use serde_json::json;
 use tokio::sync::watch;
 
 use crate::journal::{Journal, Source};
@@ -30,9 +32,11 @@ pub use cloud::{Cloud, CloudError, builtin_tables};
 pub use cluster::{Cluster, ClusterError, GATEWAY_LABEL};
 pub use config::{ChartEnv, Delays, Ec2Kind, HostKind, KubeKind, WorldConfig};
 pub use eks::EksError;
-use gateway::Launch;
 pub use gateway::{Gateway, GatewayError, METRICS_PORT, NAMESPACE, PROBE_PORT, tail};
+use gateway::{Launch, Variable};
 
+use install::Container;
+pub use install::InstallError;
 pub use ping::ping;
 pub use serve::ServeError;
 
@@ -51,6 +55,9 @@ pub enum WorldError {
     /// The rules of an EKS node.
     #[error("cannot make the gateway hosts like EKS nodes")]
     Eks(#[from] EksError),
+    /// A chart.
+    #[error("cannot install the chart")]
+    Install(#[from] InstallError),
     /// A gateway process.
     #[error("cannot run a gateway")]
     Gateway(#[from] GatewayError),
@@ -111,9 +118,9 @@ impl World {
         let cloud = Cloud::start(&topology, config.ec2, &config.directory)?;
         cloud.ec2.set_latency(config.delays.ec2);
         let router = start_router(&topology, &cloud, config, &journal)?;
-        let cluster = match config.kube {
+        let mut cluster = match config.kube {
             KubeKind::Builtin(crd) => Cluster::start_builtin(&topology, crd)?,
-            KubeKind::Real(crd) => Cluster::start_real(&topology, crd, config.env, &config.directory)?,
+            KubeKind::Real(crd) => Cluster::start_real(&topology, crd, &config.env, &config.directory)?,
         };
         let host = |(index, leg): (usize, &Leg)| Gateway::new(index, leg.clone(), cloud.ids(leg.host.address), &config.directory);
         let gateways: Vec<Gateway> = topology.gateways.iter().enumerate().map(host).collect();
@@ -126,7 +133,7 @@ impl World {
                 eks::make_eks_node(&leg.host.ns, leg.host.address, &config.size.vpc_cidrs())?;
             }
         }
-        let launch = launch(config, &cluster, &cloud);
+        let launch = launch(config, &topology, &mut cluster, &cloud)?;
         let (directory, delays) = (config.directory.clone(), config.delays.clone());
         let lost = BTreeSet::new();
         let mut world =
@@ -300,24 +307,33 @@ fn start_router(topology: &Topology, cloud: &Cloud, config: &WorldConfig, journa
     Ok(task)
 }
 
-/// Program, arguments and environment of every gateway: what the reference's chart sets, and the lab's own EC2.
-fn launch(config: &WorldConfig, cluster: &Cluster, cloud: &Cloud) -> Launch {
+/// Program, arguments and environment of every gateway: what its chart sets, and the lab's own EC2.
+fn launch(config: &WorldConfig, topology: &Topology, cluster: &mut Cluster, cloud: &Cloud) -> Result<Launch, WorldError> {
     let list = |cidrs: &[Cidr4]| cidrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let tables = cloud.tables().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let environment = [
-        ("VPC_CIDR", list(&config.size.vpc_cidrs())),
-        ("POD_CIDRS", list(&[pod_cidr()])),
-        ("ROUTE_TABLE_IDS", tables),
-        ("AWS_ENDPOINT_URL", cloud.endpoint.clone()),
-        ("AWS_ACCESS_KEY_ID", "lab".into()),
-        ("AWS_SECRET_ACCESS_KEY", "lab".into()),
-        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
-    ];
-    Launch {
-        program: config.gateway_bin.clone(),
-        arguments: config.gateway_args.clone(),
-        environment: environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        downward: config.env == ChartEnv::Own,
-        kubeconfigs: cluster.gateway_kubeconfigs.clone(),
-    }
+    let (vpc, pods) = (list(&config.size.vpc_cidrs()), list(&[pod_cidr()]));
+    let aws = [("AWS_ENDPOINT_URL", cloud.endpoint.as_str()), ("AWS_ACCESS_KEY_ID", "lab"), ("AWS_SECRET_ACCESS_KEY", "lab")];
+    let text = |(name, value): (&str, &str)| (name.to_owned(), Variable::Text(value.to_owned()));
+    let container = if let ChartEnv::Chart { path, values } = &config.env {
+        let mut values = values.clone();
+        (values["vpcCIDR"], values["podCIDRs"], values["routeTableIDs"]) = (vpc.into(), pods.into(), tables.into());
+        // Pods reach the API server itself: there is no kube-proxy behind its service address.
+        let api = topology.api_server.host.address.to_string();
+        let port = cluster::API_PORT.to_string();
+        let further = [("KUBERNETES_SERVICE_HOST", api.as_str()), ("KUBERNETES_SERVICE_PORT", &port)];
+        values["extraEnv"] = aws.into_iter().chain(further).map(|(name, value)| json!({"name": name, "value": value})).collect();
+        install::install(cluster, &topology.api_server.host.ns, (path, &values), &config.directory)?
+    } else {
+        let set = [("VPC_CIDR", vpc.as_str()), ("POD_CIDRS", &pods), ("ROUTE_TABLE_IDS", &tables)];
+        let downward = [("NODE_IP", Variable::HostIp), ("NODE_NAME", Variable::NodeName), ("POD_NAMESPACE", Variable::Namespace)];
+        // The reference's chart sets the first of these alone.
+        let count = if config.env == ChartEnv::Reference { 1 } else { downward.len() };
+        let downward = downward.into_iter().take(count).map(|(name, value)| (name.to_owned(), value));
+        Container { arguments: Vec::new(), environment: set.into_iter().chain(aws).map(text).chain(downward).collect() }
+    };
+    let Container { mut arguments, mut environment } = container;
+    arguments.extend(config.gateway_args.iter().cloned());
+    environment.push(text(("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")));
+    let kubeconfigs = cluster.gateway_kubeconfigs.clone();
+    Ok(Launch { program: config.gateway_bin.clone(), arguments, environment, kubeconfigs })
 }

@@ -1,0 +1,118 @@
+//! The command line: types of clap and nothing else, so that man pages and completions can be made from them elsewhere.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// EKS on machines outside the region: clusters, nodes, and the network between them and the VPC.
+#[derive(Parser, Debug)]
+#[command(name = "hybridge", version = hybridge_version::LONG, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) part: Part,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Part {
+    /// The gateways between hybrid nodes and the VPC
+    #[command(subcommand, arg_required_else_help = true)]
+    Gateway(Gateway),
+    /// A world of network namespaces on this machine, in which gateways carry real packets (executes hybridge-lab)
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  hybridge lab demo\n  hybridge lab run --fault host-loss\n  hybridge lab --help"
+    )]
+    Lab {
+        /// Passed on as they are
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        rest: Vec<OsString>,
+    },
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETION)]
+    Completion {
+        /// For this shell
+        shell: Shell,
+    },
+}
+
+const COMPLETION: &str = "Examples:
+  hybridge completion bash > /etc/bash_completion.d/hybridge
+  hybridge completion zsh > \"${fpath[1]}/_hybridge\"
+  hybridge completion fish > ~/.config/fish/completions/hybridge.fish";
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Gateway {
+    /// Who leads, and how it stands with each hybrid node, VPC route and network of the VPC
+    ///
+    /// Asks every gateway's admin port, through the API server or, where that is not allowed, directly. When none answers, tells
+    /// what the cluster's objects say, and what cannot be known from them.
+    ///
+    /// Ends with 0 if all is well, with 1 if something is not as it should be or no gateway answers, with 2 after anything unexpected.
+    #[command(after_help = STATUS)]
+    Status(Status),
+}
+
+const STATUS: &str = "Examples:
+  hybridge gateway status
+  hybridge gateway status -n NAMESPACE --context CLUSTER -o json
+  hybridge gateway status --endpoint 10.0.1.10:8088 --endpoint 10.0.2.10:8088
+
+Needs the rights to list pods and to get pods/proxy; for what the cluster says, also to get leases and configmaps of the namespace,
+and to list ciliumnodes and get ciliumvtepconfigs (cilium.io).";
+
+#[derive(Args, Debug)]
+pub(crate) struct Status {
+    /// Namespace of the gateways; default: found by their label, else that of the kubeconfig
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// Kubeconfig; default: KUBECONFIG, else the pod's service account, else ~/.kube/config
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig; default: its current one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Form of what is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
+    pub(crate) output: Output,
+    /// Show all hybrid nodes, however many are fine
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Ask this admin port, and no cluster; may be given several times
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["namespace", "kubeconfig", "context"])]
+    pub(crate) endpoint: Vec<String>,
+    /// How long each answer may take, in seconds
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60), value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+}
+
+/// How the status is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// One JSON object.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_endpoint_needs_no_cluster_and_takes_none() {
+        let parse = |rest: &[&str]| Arguments::try_parse_from(["hybridge", "gateway", "status"].iter().chain(rest));
+        assert!(parse(&["--endpoint", "10.0.1.10:8088", "--endpoint", "10.0.2.10:8088"]).is_ok());
+        for wrong in [&["--endpoint", "10.0.1.10:8088", "-n", "x"][..], &["--timeout", "0"], &["-o", "yaml"]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What the crate says against what git says.
+
+use std::process::Command;
+
+fn run(program: &mut Command) -> Option<String> {
+    let output = program.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+}
+
+/// In a repository what git says; in an archive what stands in the file, which is then filled in.
+#[test]
+fn the_version_names_the_commit_of_the_source_and_its_day() {
+    let asked = run(Command::new("git").args(["log", "-1", "--format=%h,%cs,%H,%ct"]));
+    let told = asked.unwrap_or_else(|| {
+        let text = include_str!("../commit.txt");
+        match text.split_whitespace().collect::<Vec<_>>()[..] {
+            [short, hash, seconds, date] if !text.contains('$') => [short, date, hash, seconds].join(","),
+            _ => "unknown,,unknown,0".to_owned(),
+        }
+    });
+    assert_eq!(told, [hybridge_version::COMMIT, hybridge_version::DATE, hybridge_version::REVISION, hybridge_version::SECONDS].join(","));
+    let bracket = format!("{} {}", hybridge_version::COMMIT, hybridge_version::DATE);
+    assert_eq!(hybridge_version::LONG, format!("{} ({})", hybridge_version::VERSION, bracket.trim_end()));
+}
+
+#[test]
+fn git_archive_fills_in_what_the_build_reads() {
+    let filled = "abc1234 abc1234def 1795000000 2026-11-18";
+    let template = include_str!("../commit.txt");
+    assert!(
+        template.starts_with("$Format:%h %H %ct %cs$") || template.split_whitespace().count() == filled.split(' ').count(),
+        "{template}"
+    );
+    let attributes = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.gitattributes")).unwrap();
+    assert!(attributes.lines().any(|line| line == "crates/version/commit.txt export-subst"), "{attributes}");
+}

@@ -1,0 +1,119 @@
+//! The gateway as it is installed: our image in containerd, started by a kubelet from the pod that our chart describes.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
+mod setting;
+
+mod with_real_parts {
+    use std::path::{Path, PathBuf};
+    use std::time::{Duration, Instant};
+
+    use hybridge_lab::isolate::isolated;
+    use hybridge_lab::kube::VtepCrd;
+    use hybridge_lab::real::{Kube, Node, NodeSpec, condition};
+    use hybridge_lab::world::{ChartEnv, GATEWAY_LABEL, KubeKind, NAMESPACE, World};
+    use serde_json::{Value, json};
+
+    use crate::setting::*;
+
+    /// CAP_NET_ADMIN and no other, as /proc shows it (`linux/capability.h`: number 12).
+    const NET_ADMIN_ALONE: &str = "0000000000001000";
+
+    fn kube(world: &World) -> &Kube {
+        world.cluster.real().unwrap()
+    }
+
+    /// What `cargo xtask test` packs, or `cargo xtask package --verify`.
+    fn image() -> PathBuf {
+        let path = std::env::var_os("HYBRIDGE_IMAGE").expect("`cargo xtask test` packs an image and names it in HYBRIDGE_IMAGE");
+        PathBuf::from(path)
+    }
+
+    /// A world into which Helm has installed the chart, with nobody who makes pods of its Deployment.
+    fn installed() -> World {
+        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/hybridge-gateway");
+        let values = json!({"autoMode": {"enabled": false}});
+        start(|config| {
+            config.kube = KubeKind::Real(VtepCrd::LongestPrefix);
+            config.env = ChartEnv::Chart { path: chart, values };
+            config.replicas = 0;
+        })
+    }
+
+    /// A node that runs pods on the host of a gateway.
+    fn node(world: &World, index: usize) -> Node {
+        let gateway = &world.gateways[index];
+        let spec = NodeSpec { name: &gateway.node, address: gateway.address(), labels: &[(GATEWAY_LABEL, "true")] };
+        let node = Node::start(kube(world), &gateway.leg.host.ns, &spec, &world.directory).unwrap();
+        node.import_image(&image(), &format!("ghcr.io/hybridge/hybridge-gateway:{}", env!("CARGO_PKG_VERSION"))).unwrap();
+        node
+    }
+
+    /// Does the Deployment controller's and the scheduler's work for one pod; returns its path.
+    fn start_pod(world: &World, index: usize) -> String {
+        let deployment = kube(world).get(&format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/hybridge-gateway")).unwrap().unwrap();
+        let template = &deployment["spec"]["template"];
+        let name = format!("gateway-{index}");
+        let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]});
+        pod["metadata"]["name"] = name.clone().into();
+        pod["spec"]["nodeName"] = world.gateways[index].node.clone().into();
+        let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods");
+        kube(world).create(&pods, &pod).unwrap();
+        format!("{pods}/{name}")
+    }
+
+    fn wait_ready(world: &World, node: &Node, path: &str) -> Value {
+        let ready = |pod: Option<&Value>| pod.is_some_and(|pod| condition(pod, "Ready"));
+        match kube(world).wait("the pod to be ready", path, Duration::from_secs(60), ready) {
+            Ok(pod) => pod.unwrap(),
+            Err(error) => {
+                let said = kube(world).get(path).unwrap().map(|pod| node.logs(&pod, "gateway"));
+                panic!("{}\nthe gateway said: {said:?}", hybridge_report::chain(&error));
+            }
+        }
+    }
+
+    fn holder(world: &World) -> String {
+        let path = format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/hybrid-gateway-leader");
+        let lease = kube(world).get(&path).unwrap().unwrap();
+        lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn the_image_runs_as_the_charts_pod_carries_packets_and_hands_the_lease_back_when_it_is_deleted() {
+        isolated(|| {
+            let world = installed();
+            let node = node(&world, 0);
+            let begin = Instant::now();
+            let path = start_pod(&world, 0);
+            assert_eq!(world.wait_carrying(LONG).unwrap(), 0);
+            let carrying = begin.elapsed();
+            let pod = wait_ready(&world, &node, &path);
+            println!("pod created to packets crossing: {carrying:.1?}, to Ready: {:.1?}", begin.elapsed());
+
+            let status = node.process_status(&pod, "gateway").unwrap();
+            let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t")).unwrap().to_owned();
+            for (name, expected) in [
+                ("CapEff", NET_ADMIN_ALONE),
+                ("CapPrm", NET_ADMIN_ALONE),
+                ("CapBnd", NET_ADMIN_ALONE),
+                ("NoNewPrivs", "1"),
+                ("Seccomp", "2"),
+            ] {
+                assert_eq!(field(name), expected, "{name} in\n{status}");
+            }
+
+            // As PID 1 of its container it has to handle SIGTERM itself, or would be killed when the grace period is over.
+            assert_ne!(holder(&world), "");
+            let watch = watch(&world);
+            let begin = Instant::now();
+            kube(&world).delete(&path).unwrap();
+            kube(&world).wait("the pod to be gone", &path, LONG, |pod| pod.is_none()).unwrap();
+            assert!(begin.elapsed() < Duration::from_secs(15), "it was killed");
+            assert_eq!(holder(&world), "", "the Lease was not released");
+            assert_eq!(watch.lost(), 0, "the data path went with the pod");
+            drop(node);
+            finish(world);
+        });
+    }
+}
