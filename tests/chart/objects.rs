@@ -77,7 +77,7 @@ pub(crate) fn missing(rendered: &Value, live: &Value) -> Vec<String> {
     let wrong = fields(rendered).into_iter().filter(|(path, value)| {
         // An empty list or map is not stored.
         let empty = matches!(value, Value::Array(_) | Value::Object(_));
-        live.get(path).is_none_or(|live| live != value) && !(empty && !live.contains_key(path))
+        live.get(path).map_or(!empty, |live| live != value)
     });
     wrong.map(|(path, value)| format!("{path}: {value} was rendered, {:?} is there", live.get(&path))).collect()
 }

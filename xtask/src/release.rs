@@ -119,27 +119,31 @@ fn sysroot() -> Result<PathBuf> {
 }
 
 /// Folders of this machine and what stands for them in a binary: names of source files in panics and in errors of C code.
-struct Places(Vec<(PathBuf, String)>);
+struct Places {
+    /// Later ones win where one is inside the other.
+    folders: Vec<(PathBuf, String)>,
+    /// The source of Rust's standard library, if it is installed.
+    standard_library: (PathBuf, String),
+}
 
 impl Places {
-    /// Later ones win where one is inside the other.
     fn new(workspace: &Workspace) -> Result<Self> {
         let version = output(Command::new("rustc").arg("-vV"))?;
         let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
         let outside = workspace.packages.iter().filter(|package| !package.manifest_path.starts_with(&workspace.root));
         // The folder of a crate's folder: one for each registry, with the registry's name and a hash of it.
         let registries: BTreeSet<_> = outside.filter_map(|package| package.manifest_path.parent()?.parent()).collect();
-        let mut places = vec![(workspace.root.clone(), "/hybridge".to_owned())];
-        places.extend(registries.into_iter().map(|folder| (folder.to_owned(), "/registry".to_owned())));
-        places.push((workspace.target.clone(), "/target".to_owned()));
-        places.push((sysroot()?.join("lib/rustlib/src/rust"), format!("/rustc/{commit}")));
-        Ok(Self(places))
+        let mut folders = vec![(workspace.root.clone(), "/hybridge".to_owned())];
+        folders.extend(registries.into_iter().map(|folder| (folder.to_owned(), "/registry".to_owned())));
+        folders.push((workspace.target.clone(), "/target".to_owned()));
+        // The name that it has in the library as it is installed.
+        Ok(Self { folders, standard_library: (sysroot()?.join("lib/rustlib/src/rust"), format!("/rustc/{commit}")) })
     }
 
     /// As `CARGO_ENCODED_RUSTFLAGS` wants them. Procedural macros and build scripts are built without, since a target is named.
     fn rust_flags(&self) -> String {
         let linker = ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-self-contained=yes"].map(str::to_owned);
-        let remap = self.0.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
+        let remap = self.all().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
         linker.into_iter().chain(remap).collect::<Vec<_>>().join("\u{1f}")
     }
 
@@ -147,14 +151,18 @@ impl Places {
     /// optimisation zig would check for undefined behaviour, with functions that are not there.
     fn c_flags(&self, platform: Platform) -> String {
         let own = format!("-target {}-linux-musl -fno-sanitize=undefined", platform.processor);
-        let remap = self.0.iter().map(|(folder, name)| format!("-ffile-prefix-map={}={name}", folder.display()));
+        let remap = self.folders.iter().map(|(folder, name)| format!("-ffile-prefix-map={}={name}", folder.display()));
         std::iter::once(own).chain(remap).collect::<Vec<_>>().join(" ")
+    }
+
+    fn all(&self) -> impl Iterator<Item = &(PathBuf, String)> {
+        self.folders.iter().chain([&self.standard_library])
     }
 
     /// Whether a binary names none of these folders.
     fn check(&self, binary: &Path) -> Result<()> {
         let bytes = fs::read(binary).with_context(|| format!("cannot read {}", binary.display()))?;
-        match self.0.iter().map(|(folder, _)| folder).find(|folder| contains(&bytes, folder.as_os_str())) {
+        match self.all().map(|(folder, _)| folder).find(|folder| contains(&bytes, folder.as_os_str())) {
             Some(folder) => bail!("{} names {}, so that another machine would build another one", binary.display(), folder.display()),
             None => Ok(()),
         }
@@ -171,9 +179,14 @@ fn contains(bytes: &[u8], folder: &OsStr) -> bool {
 mod tests {
     use super::*;
 
+    fn places(folders: &[(&str, &str)]) -> Places {
+        let folders = folders.iter().map(|(folder, name)| ((*folder).into(), (*name).into())).collect();
+        Places { folders, standard_library: ("/std".into(), "/rustc/1".into()) }
+    }
+
     #[test]
     fn a_binary_that_names_a_folder_of_this_machine_is_found() {
-        let places = Places(vec![("/home/somebody/hybridge".into(), "/hybridge".into())]);
+        let places = places(&[("/home/somebody/hybridge", "/hybridge")]);
         let file = std::env::temp_dir().join(format!("hybridge-xtask-places-{}", std::process::id()));
         for (text, good) in [("\u{7f}ELF /hybridge/a.rs", true), ("\u{7f}ELF\0/home/somebody/hybridge/a.rs", false)] {
             fs::write(&file, text).unwrap();
@@ -184,8 +197,10 @@ mod tests {
 
     #[test]
     fn flags_name_every_place_for_rust_and_c() {
-        let places = Places(vec![("/w".into(), "/hybridge".into()), ("/w/target".into(), "/target".into())]);
-        assert!(places.rust_flags().ends_with("\u{1f}--remap-path-prefix=/w=/hybridge\u{1f}--remap-path-prefix=/w/target=/target"));
+        let places = places(&[("/w", "/hybridge"), ("/w/target", "/target")]);
+        let remap =
+            "\u{1f}--remap-path-prefix=/w=/hybridge\u{1f}--remap-path-prefix=/w/target=/target\u{1f}--remap-path-prefix=/std=/rustc/1";
+        assert!(places.rust_flags().ends_with(remap));
         let flags = places.c_flags(PLATFORMS[1]);
         assert!(flags.starts_with("-target aarch64-linux-musl ") && flags.ends_with("-ffile-prefix-map=/w/target=/target"), "{flags}");
     }

@@ -67,6 +67,14 @@ pub(crate) struct Status {
     /// Namespace of the gateways; default: found by their label, else that of the kubeconfig
     #[arg(short, long, value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
+    /// Labels of the gateways' pods; needed where the chart's nameOverride has changed them
+    #[arg(
+        short = 'l',
+        long,
+        value_name = "LABELS",
+        default_value = "app.kubernetes.io/name in (hybridge-gateway,eks-hybrid-nodes-gateway)"
+    )]
+    pub(crate) selector: String,
     /// Kubeconfig; default: KUBECONFIG, else the pod's service account, else ~/.kube/config
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
@@ -80,7 +88,7 @@ pub(crate) struct Status {
     #[arg(long)]
     pub(crate) all: bool,
     /// Ask this admin port, and no cluster; may be given several times
-    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["namespace", "kubeconfig", "context"])]
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["namespace", "selector", "kubeconfig", "context"])]
     pub(crate) endpoint: Vec<String>,
     /// How long each answer may take, in seconds
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60), value_name = "SECONDS")]

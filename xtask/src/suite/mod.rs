@@ -12,6 +12,7 @@ use crate::command::{cargo, run as run_command, run_lines};
 use crate::demo::PRODUCTS;
 use crate::flags::Flags;
 use crate::host;
+use crate::package;
 use crate::phases::{Phases, seconds};
 use crate::real;
 use crate::workspace::{Follow, Workspace};
@@ -67,9 +68,9 @@ pub(crate) fn test(selection: &Selection, phases: &mut Phases) -> Result<Outcome
     let workspace = Workspace::load()?;
     let plan = Plan::new(selection, &workspace)?;
     phases.time("install", || plan.install())?;
-    let real = plan.build(&workspace, phases)?;
+    let places = plan.build(&workspace, phases)?;
     let mut outcome = Outcome::default();
-    phases.time("run the tests", || plan.run(real, &mut outcome))?;
+    phases.time("run the tests", || plan.run(places, &mut outcome))?;
     if plan.doc_tests {
         phases.time("run the examples in the documentation", || plan.run_doc_tests(&mut outcome))?;
     }
@@ -125,18 +126,19 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Builds the tests and, beside that, the real parts, whose folder it returns: each has stretches that use one core only.
-    fn build(&self, workspace: &Workspace, phases: &mut Phases) -> Result<Option<PathBuf>> {
+    /// Builds the tests and, beside that, the real parts: each has stretches that use one core only. Returns the variables that tell
+    /// tests where the parts are, and the image of the gateway.
+    fn build(&self, workspace: &Workspace, phases: &mut Phases) -> Result<Vec<(&'static str, PathBuf)>> {
         let start = Instant::now();
         std::thread::scope(|scope| {
             let real = self.real.then(|| scope.spawn(|| (real::ensure(workspace), start.elapsed())));
             let built = phases.time("build the tests", || self.build_tests());
-            let Some(real) = real else { return built.map(|()| None) };
+            let Some(real) = real else { return built.map(|()| Vec::new()) };
+            let image = built.and_then(|()| phases.time("pack an image of the gateway", || package::test_image(workspace)));
             println!("== wait for the real parts");
             let (directory, took) = real.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             phases.add("make the real parts (beside the build)", took);
-            built?;
-            directory.map(Some)
+            Ok(vec![(package::IMAGE, image?), (real::DIRECTORY, directory?)])
         })
     }
 
@@ -150,16 +152,13 @@ impl<'a> Plan<'a> {
     }
 
     /// Runs unit and integration tests, with times.
-    fn run(&self, real: Option<PathBuf>, outcome: &mut Outcome) -> Result<()> {
+    fn run(&self, places: Vec<(&str, PathBuf)>, outcome: &mut Outcome) -> Result<()> {
         // `--report-time` is not stable yet. The variable opens it to the test programs alone: in cargo's own environment it would
         // make build scripts see another compiler and build everything again.
         let runner = format!("CARGO_TARGET_{}_RUNNER", host::triple()?.to_uppercase().replace('-', "_"));
         let mut command = cargo();
         command.args(["test", "--no-fail-fast", "--tests"]).args(&self.packages);
-        command
-            .env("PATH", std::env::join_paths(host::path())?)
-            .env(runner, "env RUSTC_BOOTSTRAP=1")
-            .envs(real.map(|directory| (real::DIRECTORY, directory)));
+        command.env("PATH", std::env::join_paths(host::path())?).env(runner, "env RUSTC_BOOTSTRAP=1").envs(places);
         command.args(["--", "-Zunstable-options", "--report-time"]);
         if self.selection.no_real {
             command.args(["--skip", REAL_TESTS]);

@@ -96,7 +96,7 @@ mod tests {
         let refused = Role { leading: true, error: Some("EC2: CreateRoute: no") };
         let standby = Role::default();
         let (tgw, unwritten) = (|| Target::Other("tgw-1".into()), "; the leader has not written it yet");
-        let cases: Vec<(Option<(Target, bool)>, Role<'_>, Whose, Option<String>)> = vec![
+        let cases = vec![
             (Some((to("eni-a1"), false)), leader, Whose::Here, None),
             (Some((to("eni-a1"), false)), standby, Whose::Here, Some("leads to this gateway, which did not lead when it was asked".into())),
             (

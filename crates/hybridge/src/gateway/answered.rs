@@ -18,7 +18,7 @@ pub(crate) fn view(namespace: Option<String>, answers: &[Answer], mut problems: 
     problems.extend(gateway_problems(answers, &told, leader.as_ref()));
     let hybrid_nodes = hybrid_nodes(&told);
     problems.extend(node_problems(&hybrid_nodes));
-    problems.extend(best.into_iter().flat_map(|report| target_problems(report)));
+    problems.extend(best.into_iter().flat_map(target_problems));
     View {
         source: Source::Gateways,
         ok: problems.is_empty() && !told.is_empty(),

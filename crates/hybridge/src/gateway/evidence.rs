@@ -13,8 +13,6 @@ use serde_json::Value;
 
 use super::view::Problem;
 
-/// Labels `app.kubernetes.io/name` of our chart and of the AWS gateway's.
-pub(crate) const SELECTOR: &str = "app.kubernetes.io/name in (hybridge-gateway,eks-hybrid-nodes-gateway)";
 /// Name of the container port with `/status`.
 pub(crate) const PORT: &str = "healthz";
 /// The Lease's usual name.

@@ -18,7 +18,7 @@ use hybridge_report::Exit;
 use jiff::Timestamp;
 
 use crate::args::{Output, Status};
-use evidence::{PORT, SELECTOR, gap};
+use evidence::{PORT, gap};
 use view::{Problem, View};
 
 /// The namespace in the AWS gateway's documents, and ours.
@@ -73,7 +73,7 @@ async fn gather(arguments: &Status) -> anyhow::Result<View> {
         within,
     };
     let kube = Kube::connect_with(access).await.context("no cluster to ask; name one with --kubeconfig, or gateways with --endpoint")?;
-    let Found { namespace, pods, problems } = find(&kube, arguments.namespace.as_deref()).await?;
+    let Found { namespace, pods, problems } = find(&kube, arguments.namespace.as_deref(), &arguments.selector).await?;
     let answers = ask::pods(&kube, pods.clone(), within).await;
     if answers.iter().any(|answer| answer.report.is_ok()) {
         return Ok(answered::view(Some(namespace), &answers, problems));
@@ -90,10 +90,10 @@ struct Found {
 }
 
 /// Looks for gateways in the namespace, or in all; a cluster that cannot be asked at all is an error.
-async fn find(kube: &Kube, namespace: Option<&str>) -> anyhow::Result<Found> {
+async fn find(kube: &Kube, namespace: Option<&str>, selector: &str) -> anyhow::Result<Found> {
     let mut problems = Vec::new();
     if namespace.is_none() {
-        match kube.pods(None, SELECTOR, PORT).await {
+        match kube.pods(None, selector, PORT).await {
             Ok(pods) if !pods.is_empty() => return Ok(first_namespace(pods, String::new())),
             Ok(_) => {}
             Err(error) if error.is_forbidden() => {}
@@ -102,7 +102,7 @@ async fn find(kube: &Kube, namespace: Option<&str>) -> anyhow::Result<Found> {
     }
     let usual = Some(kube.default_namespace()).filter(|namespace| *namespace != "default").unwrap_or(NAMESPACE);
     let namespace = namespace.unwrap_or(usual).to_owned();
-    let pods = match kube.pods(Some(&namespace), SELECTOR, PORT).await {
+    let pods = match kube.pods(Some(&namespace), selector, PORT).await {
         Ok(pods) => pods,
         Err(error) if error.is_forbidden() => {
             problems.push(gap(&error, &format!("`list` on `pods` in namespace `{namespace}`")));
