@@ -10,7 +10,7 @@ mod with_real_parts {
 
     use hybridge_lab::isolate::isolated;
     use hybridge_lab::kube::VtepCrd;
-    use hybridge_lab::real::{Kube, Node, NodeSpec, condition};
+    use hybridge_lab::real::{Controllers, Helm, Kube, Node, NodeSpec, condition};
     use hybridge_lab::world::{ChartEnv, GATEWAY_LABEL, KubeKind, NAMESPACE, World};
     use serde_json::{Value, json};
 
@@ -29,13 +29,16 @@ mod with_real_parts {
         PathBuf::from(path)
     }
 
-    /// A world into which Helm has installed the chart, with nobody who makes pods of its Deployment.
+    fn chart() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/hybridge-gateway")
+    }
+
+    /// A world into which Helm has installed the chart, with nobody yet who makes pods of its Deployment.
     fn installed() -> World {
-        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/hybridge-gateway");
         let values = json!({"autoMode": {"enabled": false}});
         start(|config| {
             config.kube = KubeKind::Real(VtepCrd::LongestPrefix);
-            config.env = ChartEnv::Chart { path: chart, values };
+            config.env = ChartEnv::Chart { path: chart(), values };
             config.replicas = 0;
         })
     }
@@ -49,9 +52,13 @@ mod with_real_parts {
         node
     }
 
+    fn deployment() -> String {
+        format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/hybridge-gateway")
+    }
+
     /// Does the Deployment controller's and the scheduler's work for one pod; returns its path.
     fn start_pod(world: &World, index: usize) -> String {
-        let deployment = kube(world).get(&format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/hybridge-gateway")).unwrap().unwrap();
+        let deployment = kube(world).get(&deployment()).unwrap().unwrap();
         let template = &deployment["spec"]["template"];
         let name = format!("gateway-{index}");
         let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]});
@@ -113,6 +120,60 @@ mod with_real_parts {
             assert_eq!(holder(&world), "", "the Lease was not released");
             assert_eq!(watch.lost(), 0, "the data path went with the pod");
             drop(node);
+            finish(world);
+        });
+    }
+
+    /// Waits until the Deployment's controller has seen its newest form and both gateways of that form are ready. `helm --wait` is
+    /// content with one.
+    fn wait_rolled_out(world: &World) {
+        let done = |object: Option<&Value>| {
+            object.is_some_and(|object| {
+                let status = &object["status"];
+                status["observedGeneration"] == object["metadata"]["generation"]
+                    && ["replicas", "updatedReplicas", "availableReplicas"].iter().all(|count| status[count] == 2)
+            })
+        };
+        kube(world).wait("both gateways to be rolled out", &deployment(), Duration::from_secs(120), done).unwrap();
+    }
+
+    /// How many pods are ready and have the argument.
+    fn pods_with(world: &World, argument: &str) -> usize {
+        let pods = kube(world).get(&format!("/api/v1/namespaces/{NAMESPACE}/pods")).unwrap().unwrap();
+        let has = |pod: &Value| pod["spec"]["containers"][0]["args"].as_array().unwrap().iter().any(|given| given == argument);
+        pods["items"].as_array().unwrap().iter().filter(|pod| condition(pod, "Ready") && has(pod)).count()
+    }
+
+    #[test]
+    fn helm_upgrades_and_rolls_back_both_gateways_under_traffic_and_uninstalls_without_cutting_it() {
+        isolated(|| {
+            let world = installed();
+            let from = &world.topology.api_server.host.ns;
+            let controllers = Controllers::start(kube(&world), from, &world.directory).unwrap();
+            let nodes = [node(&world, 0), node(&world, 1)];
+            wait_rolled_out(&world);
+            world.wait_carrying(LONG).unwrap();
+
+            let helm = Helm::online(&world.directory, kube(&world), from).unwrap();
+            let run = |words: &[&str]| {
+                let said = helm.run([words, &["--namespace", NAMESPACE]].concat()).unwrap();
+                assert!(said.success, "helm {words:?}: {}", said.stderr);
+            };
+            let chart = chart().display().to_string();
+            let watch = watch(&world);
+            run(&["upgrade", "hybridge-gateway", &chart, "--reset-then-reuse-values", "--set=mtu=1400"]);
+            wait_rolled_out(&world);
+            assert_eq!(pods_with(&world, "--mtu=1400"), 2);
+            run(&["rollback", "hybridge-gateway", "1"]);
+            wait_rolled_out(&world);
+            assert_eq!(pods_with(&world, "--mtu=1400"), 0);
+            run(&["uninstall", "hybridge-gateway"]);
+            let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods");
+            let none = |list: Option<&Value>| list.is_some_and(|list| list["items"].as_array().is_some_and(Vec::is_empty));
+            kube(&world).wait("the pods to be gone", &pods, LONG, none).unwrap();
+            assert!(world.all_pods_connected(), "the data path went with the pods");
+            assert_eq!(watch.lost(), 0);
+            drop((nodes, controllers));
             finish(world);
         });
     }

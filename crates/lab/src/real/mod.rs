@@ -1,9 +1,10 @@
-//! The real parts of end-to-end tests: etcd and kube-apiserver in place of [`crate::kube`], moto in place of [`crate::ec2`], and
-//! nodes that run pods.
+//! The real parts of end-to-end tests: etcd and kube-apiserver in place of [`crate::kube`], moto in place of [`crate::ec2`],
+//! Kubernetes' controllers and scheduler, and nodes that run pods.
 //!
 //! `cargo xtask test` makes the programs. Where they are missing a test fails; none is skipped. Everything here blocks, and each
 //! server is a process inside one of the lab's namespaces that dies with its handle.
 
+mod controllers;
 mod helm;
 mod image;
 mod kube;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http::HttpError;
+pub use controllers::Controllers;
 pub use helm::{Helm, Said};
 pub use kube::{AuditEntry, Kube, User, condition};
 pub use moto::{Moto, Subnet};

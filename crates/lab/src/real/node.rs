@@ -7,7 +7,7 @@
 mod cgroup;
 mod config;
 #[cfg(test)]
-mod with_real_parts;
+pub(super) mod with_real_parts;
 
 use std::fmt::Display;
 use std::fs;

@@ -64,7 +64,12 @@ impl Kube {
     /// A kubeconfig for the kubelet of a node: a client certificate of `system:node:NAME` in the group `system:nodes`, which is
     /// what the Node authorizer goes by (<https://kubernetes.io/docs/reference/access-authn-authz/node/>).
     pub fn kubeconfig_for_node(&self, name: &str) -> Result<String, RealError> {
-        let (certificate, key) = self.issuer.client(&format!("system:node:{name}"), "system:nodes")?;
+        self.kubeconfig_for_certificate(&format!("system:node:{name}"), "system:nodes")
+    }
+
+    /// A kubeconfig with a client certificate of a user in a group.
+    pub(in crate::real) fn kubeconfig_for_certificate(&self, user: &str, group: &str) -> Result<String, RealError> {
+        let (certificate, key) = self.issuer.client(user, group)?;
         let data = |pem: &str| base64(pem.as_bytes());
         Ok(self.kubeconfig_of(&json!({"client-certificate-data": data(&certificate), "client-key-data": data(&key)}), "default"))
     }

@@ -10,10 +10,10 @@ use crate::topology::wire::{self, Interface};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const PODS: &str = "/api/v1/namespaces/space/pods";
-const IMAGE: &str = "hybridge.test/echo:1";
+pub(in crate::real) const IMAGE: &str = "hybridge.test/echo:1";
 
 /// Tells what it was told, and answers 200 to everything.
-const ECHO: &str = r#"#include <netinet/in.h>
+pub(in crate::real) const ECHO: &str = r#"#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +60,7 @@ fn pod_of(node: &str) -> Value {
 }
 
 /// A host for the API server, and two with a wire to it each. The addresses are 10.0.N.1 there and 10.0.N.2 here.
-fn hosts() -> (Netns, [Netns; 2]) {
+pub(in crate::real) fn hosts() -> (Netns, [Netns; 2]) {
     let api = Netns::new("api").unwrap();
     let host = |number: u8| {
         let (ns, there) = (Netns::new("host").unwrap(), format!("eth{number}"));
