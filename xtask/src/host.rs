@@ -23,6 +23,9 @@ pub(crate) const C_COMPILER: Need = Need { what: "a C compiler (`cc`)", met: || 
 /// Rules of an EKS node's firewall in the lab.
 pub(crate) const NFTABLES: Need = Need { what: "`nft`", met: || find("nft").is_some(), package: "nftables" };
 
+/// Checks the unit of the release archives. The package starts nothing.
+pub(crate) const SYSTEMD: Need = Need { what: "`systemd-analyze`", met: || find("systemd-analyze").is_some(), package: "systemd" };
+
 /// For programs from PyPI.
 pub(crate) const PYTHON: Need = Need {
     what: "Python with `venv` and `pip`",

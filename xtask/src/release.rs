@@ -66,29 +66,28 @@ impl Platform {
     }
 }
 
-/// Builds static binaries with a cargo profile, for all platforms in one run of cargo.
+/// Builds static binaries with a cargo profile, for one platform after the other: the largest crate takes 7 GB of memory.
 ///
 /// Needs [`host::C_COMPILER`] and [`host::PYTHON`].
 pub(crate) fn build(workspace: &Workspace, products: &[Product], platforms: &[Platform], profile: &str) -> Result<()> {
     let zig = zig(workspace)?;
-    let mut command = cargo();
-    command.args(["build", "--locked", "--profile", profile]);
-    command.args(products.iter().flat_map(|product| ["--package", product.package]));
     let places = Places::new(workspace)?;
+    let cache = workspace.target.join("tools/zig-cache");
     for platform in platforms {
         let target = platform.target();
         if !installed(&target)? {
             host::rustup("target", &target)?;
         }
+        let mut command = cargo();
+        command.args(["build", "--locked", "--profile", profile, "--target", &target]);
+        command.args(products.iter().flat_map(|product| ["--package", product.package]));
         let variable = target.replace('-', "_");
-        command.args(["--target", &target]);
         command.env(format!("CC_{variable}"), format!("{} cc", zig.display()));
         command.env(format!("AR_{variable}"), format!("{} ar", zig.display()));
         command.env(format!("CFLAGS_{variable}"), places.c_flags(*platform));
+        command.env("ZIG_GLOBAL_CACHE_DIR", &cache).env("ZIG_LOCAL_CACHE_DIR", &cache);
+        run_command(command.env("CARGO_ENCODED_RUSTFLAGS", places.rust_flags()))?;
     }
-    let cache = workspace.target.join("tools/zig-cache");
-    command.env("ZIG_GLOBAL_CACHE_DIR", &cache).env("ZIG_LOCAL_CACHE_DIR", &cache);
-    run_command(command.env("CARGO_ENCODED_RUSTFLAGS", places.rust_flags()))?;
     for platform in platforms {
         for product in products {
             places.check(&platform.folder(workspace, profile).join(product.binary))?;

@@ -24,6 +24,9 @@ const REAL_TESTS: &str = "with_real_parts";
 /// The crate whose users may start real parts.
 const LAB: &str = "hybridge-lab";
 
+/// The crate that packs the systemd unit.
+const PACKAGING: &str = "hybridge-packaging";
+
 /// How many tests the list of slow ones names.
 const SLOWEST: usize = 10;
 
@@ -90,6 +93,8 @@ struct Plan<'a> {
     lab: bool,
     /// Whether those may need real parts.
     real: bool,
+    /// Whether the test of the systemd unit is selected.
+    unit: bool,
     /// Whether a library is selected; cargo refuses to look for examples in anything else.
     doc_tests: bool,
 }
@@ -106,17 +111,24 @@ impl<'a> Plan<'a> {
             members.extend(workspace.members());
         }
         let lab = members.iter().any(|member| member.name == LAB || workspace.closure(member, Follow::NormalAndDev).contains_key(LAB));
-        Ok(Self { selection, packages, lab, real: lab && !selection.no_real, doc_tests: members.iter().any(|member| member.has_library()) })
+        let unit = members.iter().any(|member| member.name == PACKAGING);
+        let doc_tests = members.iter().any(|member| member.has_library());
+        Ok(Self { selection, packages, lab, real: lab && !selection.no_real, unit, doc_tests })
     }
 
     /// Says what is needed before it installs any of it.
     fn install(&self) -> Result<()> {
-        println!("The tests need a C compiler{}", if self.lab { "; those of the lab nftables" } else { "" });
+        let lab = if self.lab { "; those of the lab nftables" } else { "" };
+        let unit = if self.unit { "; that of the systemd unit systemd-analyze" } else { "" };
+        println!("The tests need a C compiler{lab}{unit}");
         if self.real {
             println!("Those with real parts need Python and runc (which starts no service)");
             println!("Then are made in target/real, not installed: {}", real::PARTS);
         }
         host::install(&[host::C_COMPILER])?;
+        if self.unit {
+            host::install(&[host::SYSTEMD])?;
+        }
         if self.lab {
             host::install(&[host::NFTABLES])?;
         }

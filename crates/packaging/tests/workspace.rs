@@ -1,0 +1,71 @@
+//! What is packed besides programs, made from this workspace itself.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hybridge_packaging::{Source, licences, linked, sbom};
+use serde_json::Value;
+
+const GATEWAY: &str = "hybridge-gatewayd";
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+#[test]
+fn the_gateways_bill_names_what_is_linked_in_and_nothing_that_only_tests_use() {
+    let crates = linked::crates(&workspace(), &[GATEWAY]).unwrap();
+    let bill: Value = serde_json::from_slice(&sbom::bill(&Source::own(), "hybridge-gateway", &[GATEWAY], &crates).unwrap()).unwrap();
+    let listed: Vec<_> = bill["components"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
+    assert_eq!(listed.len(), crates.len());
+    for linked in [GATEWAY, "hybridge-netlink", "aws-sdk-ec2", "kube-client", "tokio", "rustls", "aws-lc-sys"] {
+        assert!(listed.contains(&linked), "{linked} is not in the bill");
+    }
+    for other in ["hybridge-lab", "proptest", "insta", "clap_mangen"] {
+        assert!(!listed.contains(&other), "{other} is in the bill");
+    }
+    let others = crates.iter().filter(|part| !part.is_own());
+    for part in others {
+        let component =
+            bill["components"].as_array().unwrap().iter().find(|one| one["name"] == *part.name && one["version"] == *part.version);
+        let component = component.unwrap_or_else(|| panic!("{} {} is not in the bill", part.name, part.version));
+        assert!(component["purl"].as_str().unwrap().starts_with("pkg:cargo/"), "{component}");
+        assert_eq!(component["hashes"][0]["alg"], "SHA-256", "{component}");
+        assert!(!component["licenses"].as_array().unwrap().is_empty(), "{component}");
+    }
+}
+
+#[test]
+fn every_linked_crate_has_its_licence_among_the_texts() {
+    let crates = linked::crates(&workspace(), &[GATEWAY]).unwrap();
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
+    let sysroot = String::from_utf8(sysroot.stdout).unwrap();
+    let tree = licences::collect(&crates, include_str!("../../../LICENSE"), Path::new(sysroot.trim())).unwrap();
+    let texts = tree.paths().map(|path| String::from_utf8_lossy(tree.bytes(path).unwrap()).into_owned()).collect::<Vec<_>>();
+    // Our own are under LICENSE.
+    for part in crates.iter().filter(|part| !part.is_own()) {
+        let entry = format!("{} {}", part.name, part.version);
+        assert!(texts.iter().any(|text| text.contains(&entry)), "no index names {entry}");
+    }
+    assert!(tree.paths().all(|path| !tree.bytes(path).unwrap().is_empty()));
+    assert!(tree.paths().count() > 20, "{:?}", tree.paths().collect::<Vec<_>>());
+}
+
+/// It says what is wrong on stderr, and ends well all the same for a key that it does not know.
+#[test]
+fn systemd_has_nothing_against_the_unit() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |text: &str| {
+        let unit = folder.path().join("hybridge-gateway.service");
+        // The program is not installed here.
+        std::fs::write(&unit, text.replace("/usr/local/bin/hybridge-gateway", "/bin/true")).unwrap();
+        let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output();
+        let output = output.expect("`cargo xtask test` installs systemd-analyze (Debian: systemd)");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let unit = include_str!("../../../packaging/hybridge-gateway.service");
+    assert_eq!(check(unit), (true, String::new()));
+    assert_ne!(check(&unit.replace("NoNewPrivileges=", "NoNewPrivilege=")), (true, String::new()), "nothing would be found");
+}
