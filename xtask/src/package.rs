@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::command::{cargo, output, run as run_command};
 use crate::flags::Flags;
@@ -38,14 +38,23 @@ pub(crate) fn run(mut flags: Flags) -> Result<ExitCode> {
     }
     let output = output.unwrap_or_else(|| workspace.target.join("dist"));
     let mut phases = Phases::default();
+    let commit = head(&workspace);
     phases.time("build the binaries", || release::build(&workspace, &[GATEWAY, HYBRIDGE], &PLATFORMS, &profile))?;
     let tool = phases.time("build the packer", || packer(&workspace))?;
+    if head(&workspace) != commit {
+        bail!("HEAD has moved since the binaries were built, so they name another commit than their packages would; run this again");
+    }
     phases.time("pack", || pack(&workspace, &tool, &profile, &output))?;
     if verify {
         verify::all(&workspace, &tool, &profile, &output, &mut phases)?;
     }
     println!("\nSlowest parts:\n{}", phases.table());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The commit that versions name; `None` outside a repository.
+fn head(workspace: &Workspace) -> Option<String> {
+    output(Command::new("git").args(["rev-parse", "HEAD"]).current_dir(&workspace.root)).ok()
 }
 
 /// The version names the commit; what is packed besides is worth a word.

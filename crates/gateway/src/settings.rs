@@ -79,6 +79,13 @@ pub fn parse(raw: &Raw) -> (Option<Settings>, Vec<Finding>) {
     (settings.filter(|_| !failed), check.findings)
 }
 
+/// Networks for special use (RFC 6890) that touch no VPC and no pod; what they are for.
+fn special(cidr: Cidr4) -> Option<&'static str> {
+    let first = cidr.network();
+    let kinds = [(first.is_loopback(), "loopback"), (first.is_link_local(), "link-local"), (first.is_multicast(), "multicast")];
+    kinds.into_iter().find_map(|(is, kind)| is.then_some(kind))
+}
+
 const NODE_IP: &str = "--node-ip (NODE_IP)";
 const VPC_CIDR: &str = "--vpc-cidr (VPC_CIDR)";
 const POD_CIDRS: &str = "--pod-cidrs (POD_CIDRS)";
@@ -159,6 +166,10 @@ impl Check {
             match part.parse() {
                 Ok(cidr) if cidrs.contains(&cidr) => {
                     self.findings.push(Finding::warning("cidr.twice", place, format!("{cidr} is listed twice")));
+                }
+                Ok(cidr) if let Some(kind) = special(cidr) => {
+                    self.error("cidr.special", place, &format!("{cidr} is {kind}, where neither a VPC nor a pod can be"));
+                    self.mend(what);
                 }
                 Ok(cidr) => cidrs.push(cidr),
                 Err(error) => {
@@ -365,6 +376,10 @@ mod tests {
         let cases = [
             (Raw { pod_cidrs: "10.0.128.0/24".into(), ..good() }, "10.0.128.0/24 overlaps 10.0.0.0/16 of --vpc-cidr (VPC_CIDR)"),
             (Raw { pod_cidrs: "10.250.0.0/16,10.250.9.0/24".into(), ..good() }, "10.250.0.0/16 and 10.250.9.0/24 overlap"),
+            (
+                Raw { pod_cidrs: "10.250.0.0/16,169.254.0.0/16".into(), ..good() },
+                "169.254.0.0/16 is link-local, where neither a VPC nor a pod can be",
+            ),
             (
                 Raw { vpc_cidr: "10.0.0.0/16,10.0.0.0/8".into(), pod_cidrs: "172.16.0.0/16".into(), ..good() },
                 "10.0.0.0/16 and 10.0.0.0/8 overlap",

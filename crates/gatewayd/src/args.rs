@@ -135,6 +135,9 @@ const EXAMPLES: &str = "Examples:
   hybridge-gateway --check -o json    settings from the environment, as in a pod; changes nothing
   hybridge-gateway --remove-data-path after an uninstall, on each gateway node
 
+Further variables: POD_NAMESPACE (of Lease, ConfigMap and Events), NODE_NAME (in metrics), AWS_CA_BUNDLE, HTTPS_PROXY, NO_PROXY,
+AWS_ENDPOINT_URL and the AWS SDK's usual credentials, RUST_LOG.
+
 Exit codes: 0 ended as told, 1 wrong settings or host, or a failed check, 2 anything unexpected, 3 removed in part.";
 
 impl Arguments {

@@ -2,7 +2,7 @@
 //!
 //! `HYBRIDGE_WRITE_DOCS=1 cargo test -p hybridge-gatewayd documented` writes them anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -101,4 +101,16 @@ fn every_reason_of_readiness_stands_on_the_page_and_no_other() {
     for code in documented {
         assert!(known.contains(&code), "{code} is on the page, but there is no such reason");
     }
+}
+
+#[test]
+fn the_iam_policy_of_the_page_names_every_call_to_ec2_and_no_other() {
+    let text = std::fs::read_to_string(page()).unwrap();
+    let policy: Vec<&str> = text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let policy = policy.iter().find(|block| block.contains("\"Statement\"")).expect("a policy");
+    let allowed: BTreeSet<&str> = policy.split("\"ec2:").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let source = include_str!("../../aws/src/ec2/mod.rs");
+    let called: BTreeSet<&str> = source.split("Call::new(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(called.len() >= 4, "{called:?}");
+    assert_eq!(allowed, called);
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// EKS on machines outside the region: clusters, nodes, and the network between them and the VPC.
+/// EKS on machines outside the region: the network between hybrid nodes and the VPC.
 #[derive(Parser, Debug)]
 #[command(name = "hybridge", version = hybridge_version::LONG, arg_required_else_help = true)]
 pub(crate) struct Arguments {
@@ -19,7 +19,7 @@ pub(crate) enum Part {
     /// The gateways between hybrid nodes and the VPC
     #[command(subcommand, arg_required_else_help = true)]
     Gateway(Gateway),
-    /// A world of network namespaces on this machine, in which gateways carry real packets (executes hybridge-lab)
+    /// A world of network namespaces on this machine, in which gateways carry real packets (executes hybridge-lab, which releases do not hold)
     #[command(
         disable_help_flag = true,
         after_help = "Examples:\n  hybridge lab demo\n  hybridge lab run --fault host-loss\n  hybridge lab --help"
@@ -64,7 +64,8 @@ and to list ciliumnodes and get ciliumvtepconfigs (cilium.io).";
 
 #[derive(Args, Debug)]
 pub(crate) struct Status {
-    /// Namespace of the gateways; default: found by their label, else that of the kubeconfig
+    /// Namespace of the gateways; default: found by their label, else that of the kubeconfig, else hybridge-gateway or
+    /// eks-hybrid-nodes-gateway
     #[arg(short, long, value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
     /// Labels of the gateways' pods; needed where the chart's nameOverride has changed them
@@ -88,11 +89,21 @@ pub(crate) struct Status {
     #[arg(long)]
     pub(crate) all: bool,
     /// Ask this admin port, and no cluster; may be given several times
-    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["namespace", "selector", "kubeconfig", "context"])]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = endpoint, conflicts_with_all = ["namespace", "selector", "kubeconfig", "context"])]
     pub(crate) endpoint: Vec<String>,
     /// How long each answer may take, in seconds
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60), value_name = "SECONDS")]
     pub(crate) timeout: u64,
+}
+
+/// A host name or an address, with or without a port; no URL.
+fn endpoint(text: &str) -> Result<String, String> {
+    let bare = text.split_once("://").map_or(text, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    if bare != text || bare.is_empty() || bare.contains(char::is_whitespace) {
+        let example = if bare.is_empty() { "10.0.1.10:8088" } else { bare };
+        return Err(format!("this is no ADDRESS:PORT; write {example}"));
+    }
+    Ok(text.to_owned())
 }
 
 /// How the status is printed.
@@ -119,7 +130,13 @@ mod tests {
     fn an_endpoint_needs_no_cluster_and_takes_none() {
         let parse = |rest: &[&str]| Arguments::try_parse_from(["hybridge", "gateway", "status"].iter().chain(rest));
         assert!(parse(&["--endpoint", "10.0.1.10:8088", "--endpoint", "10.0.2.10:8088"]).is_ok());
-        for wrong in [&["--endpoint", "10.0.1.10:8088", "-n", "x"][..], &["--timeout", "0"], &["-o", "yaml"]] {
+        for wrong in [
+            &["--endpoint", "10.0.1.10:8088", "-n", "x"][..],
+            &["--endpoint", "http://10.0.1.10:8088/"],
+            &["--endpoint", ""],
+            &["--timeout", "0"],
+            &["-o", "yaml"],
+        ] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }

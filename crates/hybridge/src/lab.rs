@@ -12,7 +12,9 @@ use hybridge_report::Exit;
 #[expect(clippy::print_stderr, reason = "the command line's own edge")]
 pub(crate) fn execute(rest: Vec<OsString>) -> ExitCode {
     let error = become_program("hybridge-lab", rest);
-    eprintln!("error: {error:#}\n  hint: releases do not hold it; in a checkout build it beside hybridge with `cargo build -p hybridge-lab`");
+    eprintln!(
+        "error: {error:#}\n  hint: releases do not hold it; in a checkout build it beside hybridge with `cargo build -p hybridge-lab`"
+    );
     Exit::Input.into()
 }
 

@@ -73,6 +73,10 @@ mod tests {
         }
         let page = |path| String::from_utf8(tree.bytes(path).unwrap().to_vec()).unwrap();
         for command in [gateway::Arguments::command()] {
+            for variable in command.get_arguments().filter_map(|argument| argument.get_env()) {
+                let (page, variable) = (page("share/man/man8/hybridge-gateway.8"), variable.display().to_string());
+                assert!(page.contains(&variable), "{variable} is not in the man page:\n{page}");
+            }
             for flag in command.get_arguments().filter_map(|argument| argument.get_long()) {
                 let (page, written) = (page("share/man/man8/hybridge-gateway.8"), flag.replace('-', "\\-"));
                 assert!(page.contains(&written), "--{flag} is not in the man page:\n{page}");

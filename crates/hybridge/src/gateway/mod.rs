@@ -21,8 +21,8 @@ use crate::args::{Output, Status};
 use evidence::{PORT, gap};
 use view::{Problem, View};
 
-/// The namespace in the AWS gateway's documents, and ours.
-const NAMESPACE: &str = "eks-hybrid-nodes-gateway";
+/// Where gateways are in our documents and in those of the AWS gateway.
+const NAMESPACES: [&str; 2] = ["hybridge-gateway", "eks-hybrid-nodes-gateway"];
 
 /// Runs the command and says how it ended.
 #[expect(clippy::print_stderr, reason = "the command line's own edge")]
@@ -72,7 +72,7 @@ async fn gather(arguments: &Status) -> anyhow::Result<View> {
         agent: concat!("hybridge/", env!("CARGO_PKG_VERSION")),
         within,
     };
-    let kube = Kube::connect_with(access).await.context("no cluster to ask; name one with --kubeconfig, or gateways with --endpoint")?;
+    let kube = Kube::connect_with(access).await.context("no cluster to ask (--kubeconfig names one, --endpoint a gateway)")?;
     let Found { namespace, pods, problems } = find(&kube, arguments.namespace.as_deref(), &arguments.selector).await?;
     let answers = ask::pods(&kube, pods.clone(), within).await;
     if answers.iter().any(|answer| answer.report.is_ok()) {
@@ -100,17 +100,19 @@ async fn find(kube: &Kube, namespace: Option<&str>, selector: &str) -> anyhow::R
             Err(error) => return Err(error).context(format!("cannot ask {}", kube.server())),
         }
     }
-    let usual = Some(kube.default_namespace()).filter(|namespace| *namespace != "default").unwrap_or(NAMESPACE);
-    let namespace = namespace.unwrap_or(usual).to_owned();
-    let pods = match kube.pods(Some(&namespace), selector, PORT).await {
-        Ok(pods) => pods,
-        Err(error) if error.is_forbidden() => {
-            problems.push(gap(&error, &format!("`list` on `pods` in namespace `{namespace}`")));
-            Vec::new()
+    let named = namespace.or(Some(kube.default_namespace()).filter(|namespace| *namespace != "default"));
+    let candidates = named.map_or(NAMESPACES.to_vec(), |namespace| vec![namespace]);
+    for namespace in &candidates {
+        match kube.pods(Some(namespace), selector, PORT).await {
+            Ok(pods) if pods.is_empty() => {}
+            Ok(pods) => return Ok(Found { problems, ..first_namespace(pods, (*namespace).to_owned()) }),
+            Err(error) if error.is_forbidden() => {
+                problems.push(gap(&error, &format!("`list` on `pods` in namespace `{namespace}`")));
+            }
+            Err(error) => return Err(error).context(format!("cannot ask {}", kube.server())),
         }
-        Err(error) => return Err(error).context(format!("cannot ask {}", kube.server())),
-    };
-    Ok(Found { problems, ..first_namespace(pods, namespace) })
+    }
+    Ok(Found { problems, ..first_namespace(Vec::new(), candidates[0].to_owned()) })
 }
 
 /// Gateways in several namespaces are two installations, of which one is shown. `without`: the namespace where there are no pods.
