@@ -6,9 +6,12 @@
 mod cluster;
 #[path = "chart/objects.rs"]
 mod objects;
+#[path = "chart/refused.rs"]
+mod refused;
 
 use std::path::{Path, PathBuf};
 
+use hybridge_lab::real::{Helm, Said};
 use serde_json::Value;
 
 const VALUES: &str = include_str!("../charts/hybridge-gateway/values.yaml");
@@ -31,6 +34,18 @@ fn data(name: &str) -> String {
 
 fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
+}
+
+/// For release names, namespaces and values that do not matter.
+const GOOD: [&str; 6] = ["--set", "vpcCIDR=10.0.0.0/16", "--set", "podCIDRs=10.250.0.0/16", "--set", "routeTableIDs=rtb-0a"];
+
+fn helm(arguments: &[&str]) -> Said {
+    let home = tempfile::tempdir().unwrap();
+    Helm::offline(home.path()).unwrap().run(arguments).unwrap()
+}
+
+fn template(release: &str, arguments: &[&str]) -> Said {
+    helm(&[&["template", release, &chart()], arguments].concat())
 }
 
 /// Path, default and title of each value, from the schema and values.yaml.
@@ -64,6 +79,13 @@ fn the_readme_lists_each_value_with_its_default_and_the_schemas_title() {
     assert_eq!(sorted, expected);
 }
 
+/// A packaged chart has no folders around it.
+#[test]
+fn every_link_of_the_readme_is_absolute() {
+    let links: Vec<_> = README.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    assert!(links.len() > 1 && links.iter().all(|link| link.starts_with("https://")), "{links:?}");
+}
+
 #[test]
 fn a_missing_value_is_what_values_yaml_says() {
     let defaults = SETTINGS.split_once("\"hybridge-gateway.defaults\" -}}\n").unwrap().1.split_once("{{- end }}").unwrap().0;
@@ -81,13 +103,8 @@ mod with_real_parts {
     use std::collections::BTreeMap;
     use std::process::Command;
 
-    use hybridge_lab::real::{Helm, Said};
-
     use super::objects::{fields, name, only, parse};
     use super::*;
-
-    /// For release names, namespaces and values that do not matter.
-    const GOOD: [&str; 6] = ["--set", "vpcCIDR=10.0.0.0/16", "--set", "podCIDRs=10.250.0.0/16", "--set", "routeTableIDs=rtb-0a"];
 
     /// What the AWS gateway's chart is documented to be installed with, but for its placeholders of route tables and the comma between
     /// them, which Helm does not take as it is written there.
@@ -120,15 +137,6 @@ mod with_real_parts {
         "one-replica",
         "several-networks",
     ];
-
-    fn helm(arguments: &[&str]) -> Said {
-        let home = tempfile::tempdir().unwrap();
-        Helm::offline(home.path()).unwrap().run(arguments).unwrap()
-    }
-
-    fn template(release: &str, arguments: &[&str]) -> Said {
-        helm(&[&["template", release, &chart()], arguments].concat())
-    }
 
     fn rendered(file: &str) -> String {
         let said = template("gateway", &["--namespace=network", "--values", &data(&format!("values/{file}.yaml"))]);
@@ -235,82 +243,95 @@ mod with_real_parts {
         assert!(role["rules"].as_array().unwrap().iter().any(|rule| rule["resources"][0] == "events"), "{role:#}");
     }
 
+    /// What the Deployment has beyond the AWS gateway's, by the place in the pod. A row of docs/differences.md tells it.
+    const BEYOND: [(&str, &[&str]); 10] = [
+        ("", &["automountServiceAccountToken", "priorityClassName", "terminationGracePeriodSeconds"]),
+        (
+            "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions",
+            &["[0].key", "[0].operator", "[0].values[0]", "[1].key", "[1].operator", "[1].values[0]", "[1].values[1]"],
+        ),
+        ("topologySpreadConstraints[0].", &["maxSkew", "topologyKey", "whenUnsatisfiable"]),
+        ("topologySpreadConstraints[0].labelSelector.matchLabels.app.kubernetes.io/", &["instance", "name"]),
+        ("containers[gateway].args", &["[0]", "[1]", "[2]", "[3]", "[4]", "[5]", "[6]"]),
+        (
+            "containers[gateway].env",
+            &["[LEADER_ELECTION_ID].name", "[LEADER_ELECTION_ID].value", "[NODE_LABEL].name", "[NODE_LABEL].value"],
+        ),
+        ("containers[gateway].env[NODE_NAME].", &["name", "valueFrom.fieldRef.fieldPath"]),
+        ("containers[gateway].env[POD_NAMESPACE].", &["name", "valueFrom.fieldRef.fieldPath"]),
+        ("containers[gateway].resources.", &["limits.memory", "requests.cpu", "requests.memory"]),
+        ("containers[gateway].securityContext.", &["readOnlyRootFilesystem", "runAsUser", "seccompProfile.type"]),
+    ];
+
     #[test]
-    fn values_that_are_wrong_are_refused_with_their_key_and_the_way_out() {
-        let host_bits = "vpcCIDR: 10.0.0.5/16 has host bits set; write 10.0.0.0/16";
-        let aws = "image.repository=public.ecr.aws/eks/eks-hybrid-nodes-gateway";
-        let cases: [(&str, &str); 36] = [
-            // By the schema.
-            ("--set=vpcCidr=10.0.0.0/16", "additional properties 'vpcCidr' not allowed"),
-            ("--set=image.name=gateway", "at '/image': additional properties 'name' not allowed"),
-            ("--set=replicas=two", "at '/replicas': got string, want integer"),
-            ("--set=autoMode=true", "at '/autoMode': got boolean, want object"),
-            ("--set-string=autoMode.enabled=true", "at '/autoMode/enabled': got string, want boolean"),
-            ("--set=vpcCIDR=10", "at '/vpcCIDR': got number, want string"),
-            ("--set=image.pullPolicy=Sometimes", "at '/image/pullPolicy': value must be one of 'Always', 'IfNotPresent', 'Never'"),
-            ("--set=image.digest=sha256:abc", "at '/image/digest': 'sha256:abc' does not match pattern '^(sha256:[0-9a-f]{64})?$'"),
-            ("--set=massDeleteHold=soon", "at '/massDeleteHold': 'soon' does not match pattern"),
-            ("--set=leaderElection.leaseDuration=3", "at '/leaderElection/leaseDuration': got number, want string"),
-            ("--set=leaderElection.id=Leader", "at '/leaderElection/id': 'Leader' does not match pattern"),
-            ("--set=admin.address=fd00::1", "at '/admin/address': 'fd00::1' does not match pattern"),
-            ("--set=admin.healthPort=0", "at '/admin/healthPort': minimum: got 0, want 1"),
-            ("--set=log.format=xml", "at '/log/format': value must be one of 'json', 'text'"),
-            ("--set=aws.region=Frankfurt", "at '/aws/region': 'Frankfurt' does not match pattern"),
-            ("--kube-version=1.26.9", "chart requires kubeVersion: >=1.27.0-0 which is incompatible with Kubernetes v1.26.9"),
-            // By the templates.
-            ("--set=vpcCIDR=", "vpcCIDR is required: the networks of the cluster's VPC, for example 10.0.0.0/16"),
-            ("--set=podCIDRs={}", "podCIDRs is required: the networks of hybrid pods, for example 10.250.0.0/16"),
-            ("--set=routeTableIDs=", "routeTableIDs is required: every route table of subnets that hybrid pods are reached from"),
-            ("--set=routeTableIDs=rtb-xxx", "routeTableIDs: rtb-xxx is no route table; write it as rtb-0123456789abcdef0"),
-            ("--set=vpcCIDR=10.0.0.5/16", host_bits),
-            (r"--set=vpcCIDR=10.0.0.5/16\, 10.2.0.0/16", host_bits),
-            ("--set=podCIDRs={255.255.255.255/31}", "podCIDRs: 255.255.255.255/31 has host bits set; write 255.255.255.254/31"),
-            ("--set=podCIDRs=192.0.2.1/0", "podCIDRs: 192.0.2.1/0 has host bits set; write 0.0.0.0/0"),
-            ("--set=podCIDRs=fd00::/64", "podCIDRs: fd00::/64 is IPv6; only IPv4 goes through the tunnel, so give the IPv4 network"),
-            ("--set=podCIDRs=10.250.0.0", "podCIDRs: 10.250.0.0 has no prefix length; write 10.250.0.0/32 for this one address"),
-            ("--set=podCIDRs=10.250.0.256/16", "podCIDRs: 10.250.0.256/16 is no network; write it as 10.250.0.0/16"),
-            ("--set=podCIDRs=10.0.255.0/24", "podCIDRs: 10.0.255.0/24 overlaps 10.0.0.0/16 of vpcCIDR; hybrid pods need networks outside"),
-            ("--set=podCIDRs={10.250.0.0/16,10.250.9.0/24}", "podCIDRs: 10.250.9.0/24 overlaps 10.250.0.0/16 of podCIDRs; leave one out"),
-            (&format!("--set={aws}"), "--reset-then-reuse-values instead of --reuse-values, or set image.repository"),
-            ("--set=leaderElection.renewDeadline=3000ms", "out of order; write leaseDuration > renewDeadline > retryPeriod > 0"),
-            ("--set=admin.metricsPort=8088", "admin.healthPort and admin.metricsPort are both 8088; give each a port of its own"),
-            (
-                "--set=podMonitor.enabled=true,admin.address=127.0.0.1",
-                "Prometheus does not reach admin.address 127.0.0.1; set admin.address",
-            ),
-            ("--set=mtu=9000000", "mtu: 9000000 is not between 576 and 9951; write the smallest MTU"),
-            ("--set=extraEnv[0].name=NODE_IP", "extraEnv: NODE_IP is set by the chart; leave it out"),
-            (r"--set=podLabels.app\.kubernetes\.io/name=gateway", "podLabels: app.kubernetes.io/name is set by the chart; leave it out"),
-        ];
-        for (wrong, message) in cases {
-            let said = template("gateway", &[&GOOD[..], &[wrong]].concat());
-            assert!(!said.success && said.stderr.contains(message), "{wrong} gave\n{}{}", said.stdout, said.stderr);
+    fn the_deployment_has_these_fields_beyond_the_aws_gateways_and_no_others() {
+        for (mode, file) in [("true", "aws-auto-mode.txt"), ("false", "aws-managed-node-groups.txt")] {
+            let mode = format!("autoMode.enabled={mode}");
+            let said = template("eks-hybrid-nodes-gateway", &[&DOCUMENTED[..], &["--set", &mode]].concat());
+            let theirs = std::fs::read_to_string(data(file)).unwrap();
+            let theirs: Vec<_> = theirs.lines().filter_map(|line| Some(line.split_once(" = ")?.0)).collect();
+            let ours = fields(only(&parse(&said.stdout), "Deployment"));
+            let beyond: Vec<_> = ours.into_keys().filter(|path| !theirs.contains(&path.as_str())).collect();
+            let expected = BEYOND.iter().flat_map(|(place, rest)| rest.iter().map(move |rest| format!("spec.template.spec.{place}{rest}")));
+            let mut expected: Vec<_> = expected.collect();
+            expected.sort_unstable();
+            assert_eq!(beyond, expected, "{file}");
         }
     }
 
+    /// `true`, `12` and `1e3` are no strings in YAML, `no` and `12:34` are none to Helm.
     #[test]
-    fn every_problem_is_told_at_once() {
-        let wrong = ["--set=vpcCIDR=10.0.0.5/16", "--set=podCIDRs=fd00::/8", "--set=routeTableIDs=", "--set=mtu=1"];
-        let said = template("gateway", &wrong);
-        let told: Vec<_> = said.stderr.lines().filter_map(|line| line.strip_prefix("- ")?.split([':', ' ']).next()).collect();
-        assert_eq!(told, ["vpcCIDR", "podCIDRs", "routeTableIDs", "mtu"], "{}", said.stderr);
-        let said = template("gateway", &["--set=replicas=two,colour=blue,log.format=xml"]);
-        for key in ["colour", "/replicas", "/log/format"] {
-            assert!(said.stderr.contains(key), "{key} is not told: {}", said.stderr);
-        }
-    }
-
-    #[test]
-    fn networks_that_touch_or_are_listed_twice_and_versions_of_eks_are_taken() {
-        for good in [
-            r"--set=podCIDRs=10.250.0.0/16\,10.251.0.0/16",
-            r"--set=podCIDRs=10.250.0.0/16\, 10.250.0.0/16\,",
-            "--set=podCIDRs={9.255.255.255/32}",
-            "--set=global.region=eu",
-            "--kube-version=v1.33.5-eks-113cf36",
-        ] {
-            let said = template("gateway", &[&GOOD[..], &[good]].concat());
-            assert!(said.success, "{good}: {}", said.stderr);
+    fn names_that_read_like_numbers_or_booleans_are_rendered_as_the_strings_they_are() {
+        let render = |names: [&str; 4]| {
+            let [release, name, number, port] = names;
+            let sets = [
+                "nodeLabel",
+                "leaderElection.id",
+                "serviceAccount.name",
+                "priorityClassName",
+                "aws.caBundle.configMap",
+                "imagePullSecrets[0].name",
+            ];
+            let sets = sets.map(|key| format!("--set-string={key}={name}"));
+            let namespace = format!("--namespace={number}");
+            let full = format!("--set-string=fullnameOverride={number},nameOverride={name},image.repository={number},image.tag={port}");
+            let labels =
+                format!("--set-string=podLabels.{name}={name},podAnnotations.{name}={number},serviceAccount.annotations.{name}={name}");
+            let more = [namespace.as_str(), &full, &labels, "--set=podMonitor.enabled=true", "--set-string=podMonitor.interval=0"];
+            let said = template(release, &[&GOOD[..], &more, &sets.each_ref().map(String::as_str)].concat());
+            assert!(said.success, "{}", said.stderr);
+            said.stdout
+        };
+        // The place of what is no string.
+        let others = |text: &str| -> Vec<_> {
+            let objects = parse(text);
+            let fields =
+                objects.iter().flat_map(|object| fields(object).into_iter().map(|(path, value)| (object["kind"].clone(), path, value)));
+            fields.filter(|(_, _, value)| !value.is_string()).map(|(kind, path, value)| format!("{kind} {path} {value}")).collect()
+        };
+        let words = others(&render(["word", "word", "word", "word"]));
+        assert!(words.len() > 10, "{words:?}");
+        for names in
+            [["123", "true", "123", "45"], ["1e3", "1e3", "1e3", "1e3"], ["no", "no", "12", "34"], ["null", "null", "null", "null"]]
+        {
+            let text = render(names);
+            assert_eq!(others(&text), words, "{names:?}");
+            let [release, name, number, port] = names;
+            for line in [
+                format!("        \"{name}\": \"true\""),
+                format!("  name: \"{number}\""),
+                format!("    app.kubernetes.io/instance: \"{release}\""),
+                format!("          image: \"{number}:{port}\""),
+            ] {
+                assert!(text.lines().any(|rendered| rendered == line), "{line} is not in {text}");
+            }
+            // The chart has booleans of its own.
+            let unlike: Vec<_> = names.iter().filter(|name| **name != "true").collect();
+            let bare = text.lines().map(str::trim).filter(|line| {
+                let at_end = |name: &str| *line == format!("- {name}") || line.ends_with(&format!(": {name}"));
+                unlike.iter().any(|name| at_end(name) || line.starts_with(&format!("{name}:")))
+            });
+            assert_eq!(bare.collect::<Vec<_>>(), Vec::<&str>::new());
         }
     }
 }

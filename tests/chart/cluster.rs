@@ -254,6 +254,23 @@ mod with_real_parts {
                 let text = notes.split_once("NOTES:\n").unwrap().1.replace(env!("CARGO_PKG_VERSION"), "VERSION");
                 settings.bind(|| insta::assert_snapshot!(format!("notes-{file}"), text));
             }
+            // What is different for whom.
+            let said = |set: &str| run(&cluster, &["upgrade"], &[with("managed-node-groups"), vec![format!("--set={set}")]].concat());
+            let check = "exec -n network deploy/gateway-hybridge-gateway -- hybridge-gateway --check";
+            for (set, line) in [
+                ("adoptRoutes=true", format!("  kubectl {check} --adopt-routes")),
+                ("nameOverride=site", "  hybridge gateway status -n network -l app.kubernetes.io/name=site".to_owned()),
+                ("nameOverride=eks-hybrid-nodes-gateway", "  hybridge gateway status -n network".to_owned()),
+                (
+                    "admin.address=127.0.0.1",
+                    "admin.address is 127.0.0.1: `hybridge gateway status` reaches no gateway there and tells only what the cluster says."
+                        .to_owned(),
+                ),
+                ("replicas=0", "1. Nodes. At least 2, in different zones, labelled and tainted:".to_owned()),
+            ] {
+                let notes = said(set);
+                assert!(notes.lines().any(|told| told == line), "{set} without `{line}`: {notes}");
+            }
         });
     }
 

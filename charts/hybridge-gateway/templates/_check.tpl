@@ -6,6 +6,8 @@ What the schema cannot tell: every problem at once, each with the value's key an
       (include "hybridge-gateway.check.networks" . | fromJsonArray)
       (include "hybridge-gateway.check.tables" . | fromJsonArray)
       (include "hybridge-gateway.check.pod" . | fromJsonArray)
+      (include "hybridge-gateway.check.environment" . | fromJsonArray)
+      (include "hybridge-gateway.check.budget" . | fromJsonArray)
       (include "hybridge-gateway.check.cluster" . | fromJsonArray) -}}
 {{- with $problems -}}
 {{- fail (printf "\n\nThe values do not make a gateway:\n\n- %s\n" (join "\n- " .)) -}}
@@ -44,7 +46,7 @@ One network: {text, first, last} as JSON, or {problem}.
 {{- else if regexMatch (printf "^%s$" $address) . -}}
   {{- dict "problem" (printf "has no prefix length; write %s/32 for this one address, or the network that it is in" .) | toJson -}}
 {{- else if not (regexMatch (printf "^%s/(3[0-2]|[12]?[0-9])$" $address) .) -}}
-  {{- dict "problem" "is no network; write it as 10.250.0.0/16" | toJson -}}
+  {{- dict "problem" "is no network; write it like 10.0.0.0/16, several as a list or with commas" | toJson -}}
 {{- else -}}
   {{- $parts := splitList "/" . -}}
   {{- $given := include "hybridge-gateway.number" (first $parts) | int64 -}}
@@ -63,9 +65,13 @@ One network: {text, first, last} as JSON, or {problem}.
 {{- end }}
 
 {{/*
-vpcCIDR and podCIDRs: there, each a network, none in another.
+vpcCIDR and podCIDRs: there, each a network that hosts can have, none in another.
 */}}
 {{- define "hybridge-gateway.check.networks" -}}
+{{- $special := list
+      (dict "first" 2130706432 "last" 2147483647 "why" "loopback (127.0.0.0/8), which no packet leaves its host for")
+      (dict "first" 2851995648 "last" 2852061183 "why" "link-local (169.254.0.0/16), which no router forwards to")
+      (dict "first" 3758096384 "last" 4026531839 "why" "multicast (224.0.0.0/4), of which no pod or node has an address") -}}
 {{- $problems := list -}}
 {{- $seen := list -}}
 {{- $whats := dict "vpcCIDR" "the networks of the cluster's VPC, for example 10.0.0.0/16" "podCIDRs" "the networks of hybrid pods, for example 10.250.0.0/16" -}}
@@ -79,6 +85,11 @@ vpcCIDR and podCIDRs: there, each a network, none in another.
     {{- if $network.problem -}}
       {{- $problems = append $problems (printf "%s: %s %s" $key . $network.problem) -}}
     {{- else -}}
+      {{- range $special -}}
+        {{- if and (ge (int64 $network.first) (int64 .first)) (le (int64 $network.last) (int64 .last)) -}}
+          {{- $problems = append $problems (printf "%s: %s is %s; give %s" $key $network.text .why (get $whats $key)) -}}
+        {{- end -}}
+      {{- end -}}
       {{- range $seen -}}
         {{- if and (le (int64 .first) (int64 $network.last)) (le (int64 $network.first) (int64 .last)) -}}
           {{- $fix := eq .key $key | ternary "leave one out, as each address can belong to one network only" "hybrid pods need networks outside the VPC's" -}}
@@ -100,7 +111,7 @@ vpcCIDR and podCIDRs: there, each a network, none in another.
 {{- end -}}
 {{- range $items -}}
   {{- if not (regexMatch "^rtb-[0-9a-f]+$" .) -}}
-    {{- $problems = append $problems (printf "routeTableIDs: %s is no route table; write it as rtb-0123456789abcdef0" .) -}}
+    {{- $problems = append $problems (printf "routeTableIDs: %s is no route table; write it like rtb-0123456789abcdef0" .) -}}
   {{- end -}}
 {{- end -}}
 {{- toJson $problems -}}
@@ -150,9 +161,52 @@ Values that do not go together.
     {{- $problems = append $problems (printf "podLabels: %s is set by the chart; leave it out" $label) -}}
   {{- end -}}
 {{- end -}}
+{{- with .Values.securityContext -}}
+  {{- if and .runAsNonRoot (hasKey . "runAsUser") (not .runAsUser) -}}
+    {{- $problems = append $problems "securityContext: runAsNonRoot does not go with runAsUser 0, so the kubelet would start no gateway; leave runAsNonRoot out, as Kubernetes gives NET_ADMIN to user 0 alone" -}}
+  {{- end -}}
+{{- end -}}
+{{- toJson $problems -}}
+{{- end }}
+
+{{/*
+Environment variables that have a value of their own, and those that are the pod's.
+*/}}
+{{- define "hybridge-gateway.check.environment" -}}
+{{- $problems := list -}}
+{{- $values := dict "VPC_CIDR" "vpcCIDR" "POD_CIDRS" "podCIDRs" "ROUTE_TABLE_IDS" "routeTableIDs" "NODE_LABEL" "nodeLabel" "LEADER_ELECTION_ID" "leaderElection.id" "MTU" "mtu" "LOG_FORMAT" "log.format" "DEBUG" "debug" -}}
+{{- if .Values.aws.region -}}
+  {{- $_ := set $values "AWS_REGION" "aws.region" -}}
+{{- end -}}
+{{- if .Values.aws.caBundle.configMap -}}
+  {{- $_ := set $values "AWS_CA_BUNDLE" "aws.caBundle" -}}
+{{- end -}}
 {{- range .Values.extraEnv -}}
-  {{- if has .name (list "NODE_IP" "NODE_NAME" "POD_NAMESPACE" "VPC_CIDR" "POD_CIDRS" "ROUTE_TABLE_IDS" "NODE_LABEL") -}}
-    {{- $problems = append $problems (printf "extraEnv: %s is set by the chart; leave it out and use the value for it (README.md of the chart)" .name) -}}
+  {{- if hasKey $values .name -}}
+    {{- $problems = append $problems (printf "extraEnv: %s is set by the chart; leave it out and set %s" .name (get $values .name)) -}}
+  {{- else if has .name (list "NODE_IP" "NODE_NAME" "POD_NAMESPACE") -}}
+    {{- $problems = append $problems (printf "extraEnv: %s is set by the chart; leave it out" .name) -}}
+  {{- end -}}
+{{- end -}}
+{{- toJson $problems -}}
+{{- end }}
+
+{{/*
+How many gateways a PodDisruptionBudget lets go. Kubernetes rounds a percentage up.
+*/}}
+{{- define "hybridge-gateway.check.budget" -}}
+{{- $problems := list -}}
+{{- $replicas := int .Values.replicas -}}
+{{- $given := toString .Values.podDisruptionBudget.maxUnavailable -}}
+{{- $gone := int .Values.podDisruptionBudget.maxUnavailable -}}
+{{- if hasSuffix "%" $given -}}
+  {{- $gone = div (add (mul (int (trimSuffix "%" $given)) $replicas) 99) 100 | int -}}
+{{- end -}}
+{{- if and .Values.podDisruptionBudget.enabled (gt $replicas 1) -}}
+  {{- if eq $gone 0 -}}
+    {{- $problems = append $problems (printf "podDisruptionBudget.maxUnavailable: %s lets no node be drained; write 1" $given) -}}
+  {{- else if ge $gone $replicas -}}
+    {{- $problems = append $problems (printf "podDisruptionBudget.maxUnavailable: %s of %d lets all gateways go at once; write 1, or podDisruptionBudget.enabled=false" $given $replicas) -}}
   {{- end -}}
 {{- end -}}
 {{- toJson $problems -}}

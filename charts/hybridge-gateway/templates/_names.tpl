@@ -17,8 +17,8 @@ The name of all objects.
 {{- end }}
 
 {{- define "hybridge-gateway.selector" -}}
-app.kubernetes.io/name: {{ include "hybridge-gateway.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "hybridge-gateway.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "hybridge-gateway.labels" -}}

@@ -43,7 +43,6 @@ serviceAccount:
   create: true
   name: ""
   annotations: {}
-  automount: true
 podAnnotations: {}
 podLabels: {}
 securityContext:
