@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Short hash, hash, seconds since 1970, date; those of `commit.txt`.
-const FORMAT: &str = "%h %H %ct %cs";
+/// Hash, seconds since 1970, date; those of `commit.txt`.
+const FORMAT: &str = "%H %ct %cs";
+
+/// Digits of a hash that people are shown. Git's own short ones grow with the number of objects in a clone, and one source has to give
+/// one binary from any of them.
+const SHORT: usize = 12;
 
 /// What stands in `commit.txt` unless `git archive` has filled it in (gitattributes(5), `export-subst`).
 const NOT_FILLED_IN: char = '$';
@@ -14,10 +18,11 @@ fn main() {
     println!("cargo::rerun-if-changed=commit.txt");
     let words = by_git().or_else(by_archive).unwrap_or_default();
     let words: Vec<_> = words.split_whitespace().collect();
-    let (short, hash, seconds, date) = match words[..] {
-        [short, hash, seconds, date] => (short, hash, seconds, date),
-        _ => ("unknown", "unknown", "0", ""),
+    let (hash, seconds, date) = match words[..] {
+        [hash, seconds, date] => (hash, seconds, date),
+        _ => ("unknown", "0", ""),
     };
+    let short = hash.get(..SHORT).unwrap_or(hash);
     let package = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let long = format!("{package} ({})", [short, date].join(" ").trim_end());
     for (name, value) in [("LONG", long.as_str()), ("SHORT", short), ("HASH", hash), ("SECONDS", seconds), ("DATE", date)] {

@@ -8,10 +8,10 @@
 /// The version, as `0.1.0`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Version, commit and date, as `0.1.0 (abc1234 2026-11-21)`; `0.1.0 (unknown)` for a source that does not know its commit.
+/// Version, commit and date, as `0.1.0 (0123456789ab 2026-11-21)`; `0.1.0 (unknown)` for a source that does not know its commit.
 pub const LONG: &str = env!("HYBRIDGE_LONG");
 
-/// The short hash of the commit, or `unknown`.
+/// The first 12 digits of the commit's hash, or `unknown`.
 pub const COMMIT: &str = env!("HYBRIDGE_SHORT");
 
 /// The whole hash of the commit, or `unknown`.

@@ -91,7 +91,7 @@ fn copy_source(root: &Path, copy: &Path) -> Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
     }
-    let commit = output(Command::new("git").args(["log", "-1", "--format=%h %H %ct %cs"]).current_dir(root))?;
+    let commit = output(Command::new("git").args(["log", "-1", "--format=%H %ct %cs"]).current_dir(root))?;
     fs::File::create(copy.join(COMMIT)).and_then(|mut file| file.write_all(commit.as_bytes())).context("cannot note the commit")
 }
 
