@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hybridge_packaging::{Source, licences, linked, sbom};
+use hybridge_packaging::tree::Tree;
+use hybridge_packaging::{Architecture, Source, licences, linked, release, sbom};
 use serde_json::Value;
 
 const GATEWAY: &str = "hybridge-gatewayd";
@@ -68,4 +70,44 @@ fn systemd_has_nothing_against_the_unit() {
     let unit = include_str!("../../../packaging/hybridge-gateway.service");
     assert_eq!(check(unit), (true, String::new()));
     assert_ne!(check(&unit.replace("NoNewPrivileges=", "NoNewPrivilege=")), (true, String::new()), "nothing would be found");
+}
+
+/// What is enough of an ELF header for the packer: a static program for x86-64.
+fn program() -> Vec<u8> {
+    let mut elf = vec![0_u8; 64];
+    elf[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
+    elf[18] = 62;
+    elf
+}
+
+/// Both documents show how the archive is installed. All of it runs here but what concerns the running system.
+#[test]
+fn the_documented_installation_of_an_archive_works_as_it_stands_there() {
+    let page = include_str!("../../../docs/gateway.md").split("## Outside Kubernetes").nth(1).unwrap();
+    for document in [include_str!("../../../packaging/README.md"), page] {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::own();
+        let programs = BTreeMap::from(["hybridge", "hybridge-gateway"].map(|name| (name.to_owned(), program())));
+        let archive = release::pack(&source, Architecture::Amd64, &programs, &Tree::default(), &Tree::default()).unwrap();
+        let files = BTreeMap::from([(release::name(&source, Architecture::Amd64), archive), ("KUBECONFIG".to_owned(), Vec::new())]);
+        for (name, bytes) in &files {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        std::fs::write(folder.path().join("SHA256SUMS"), release::sums(&files)).unwrap();
+        std::fs::create_dir_all(folder.path().join("usr/local")).unwrap();
+
+        let blocks = document.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let of_the_system = |line: &&str| ["sysctl", "systemctl", "skopeo", "helm", "(set -a"].iter().any(|word| line.starts_with(word));
+        let (left_out, lines): (Vec<_>, Vec<_>) = blocks.flat_map(str::lines).partition(of_the_system);
+        assert!(lines.len() >= 5 && left_out.len() >= 3, "{lines:?} {left_out:?}");
+        for line in lines {
+            let here = |path: &str| folder.path().join(path).display().to_string();
+            let line = line.replace("/usr/local", &here("usr/local")).replace("/etc/hybridge", &here("etc/hybridge"));
+            let output = Command::new("sh").args(["-ec", &line]).current_dir(&folder).output().unwrap();
+            assert!(output.status.success(), "`{line}`: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        for file in ["etc/hybridge/gateway.env", "etc/hybridge/kubeconfig", "usr/local/bin/hybridge-gateway"] {
+            assert!(folder.path().join(file).exists(), "{file} is not there");
+        }
+    }
 }
