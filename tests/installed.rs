@@ -10,7 +10,7 @@ mod with_real_parts {
 
     use hybridge_lab::isolate::isolated;
     use hybridge_lab::kube::VtepCrd;
-    use hybridge_lab::real::{Controllers, Helm, Kube, Node, NodeSpec, condition};
+    use hybridge_lab::real::{Controllers, Helm, Kube, Node, NodeSpec, User, condition};
     use hybridge_lab::world::{ChartEnv, GATEWAY_LABEL, KubeKind, NAMESPACE, World};
     use serde_json::{Value, json};
 
@@ -144,6 +144,23 @@ mod with_real_parts {
         pods["items"].as_array().unwrap().iter().filter(|pod| condition(pod, "Ready") && has(pod)).count()
     }
 
+    /// `hybridge gateway status` as an administrator of EKS has it: through the API server, logged in by a program that the kubeconfig
+    /// names, as `aws eks get-token` is. Exit code, and what it printed.
+    fn status(world: &World) -> (i32, String) {
+        let mut config: Value = serde_json::from_str(&kube(world).kubeconfig(User::Admin, "default")).unwrap();
+        let credential = json!({"apiVersion": "client.authentication.k8s.io/v1beta1", "kind": "ExecCredential",
+            "status": {"token": User::Admin.token()}});
+        config["users"][0]["user"] = json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1beta1",
+            "command": "sh", "args": ["-c", format!("echo '{credential}'")], "interactiveMode": "Never"}});
+        let path = world.directory.join("administrator.kubeconfig");
+        std::fs::write(&path, config.to_string()).unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_hybridge-gateway")).with_file_name("hybridge");
+        let mut command = world.topology.api_server.host.ns.command(program);
+        let output = command.args(["gateway", "status", "--kubeconfig"]).arg(path).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        (output.status.code().unwrap(), text)
+    }
+
     #[test]
     fn helm_upgrades_and_rolls_back_both_gateways_under_traffic_and_uninstalls_without_cutting_it() {
         isolated(|| {
@@ -153,6 +170,10 @@ mod with_real_parts {
             let nodes = [node(&world, 0), node(&world, 1)];
             wait_rolled_out(&world);
             world.wait_carrying(LONG).unwrap();
+
+            world.wait("status to say that all is well", LONG, |w| status(w).0 == 0).unwrap_or_else(|_| panic!("{}", status(&world).1));
+            let (_, text) = status(&world);
+            assert!(text.contains("gateways:  2 of 2 ready") && text.contains("nodes:     2 of 2 programmed"), "{text}");
 
             let helm = Helm::online(&world.directory, kube(&world), from).unwrap();
             let run = |words: &[&str]| {

@@ -16,6 +16,9 @@ const PREFIX: &str = "hybridge-lab-";
 /// The group below of the process that lives as long as the lab.
 const HOLDER: &str = "holder";
 
+/// How long a lab may take from making its groups until its process is in one.
+const STARTING: Duration = Duration::from_secs(60);
+
 /// How long killed processes may take to leave their groups.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -87,12 +90,12 @@ fn hierarchies(root: &Path) -> Vec<PathBuf> {
     hierarchies
 }
 
-/// Removes the groups of labs that have ended without doing so. One that is just starting has its groups before its process.
+/// Removes the groups of labs that have ended without doing so.
 fn remove_abandoned(hierarchies: &[PathBuf]) {
     let Some(last) = hierarchies.last() else { return };
     for entry in fs::read_dir(last).into_iter().flatten().flatten() {
-        let (name, holder) = (entry.file_name(), entry.path().join(HOLDER));
-        if name.to_string_lossy().starts_with(PREFIX) && holder.exists() && !is_occupied(&holder) {
+        let (name, group) = (entry.file_name(), entry.path());
+        if name.to_string_lossy().starts_with(PREFIX) && is_old(&group) && !is_held(&group) {
             for hierarchy in hierarchies {
                 // Busy ones stay until the next time.
                 let _ = remove(&hierarchy.join(&name));
@@ -101,8 +104,16 @@ fn remove_abandoned(hierarchies: &[PathBuf]) {
     }
 }
 
-fn is_occupied(group: &Path) -> bool {
-    fs::read_to_string(group.join("cgroup.procs")).is_ok_and(|pids| !pids.trim().is_empty())
+/// Whether its lab, if it lives, must have put its process into it.
+fn is_old(group: &Path) -> bool {
+    let made = fs::metadata(group).and_then(|metadata| metadata.modified());
+    made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > STARTING))
+}
+
+/// Whether its lab lives, found out by trying to remove the group of its process. Only the kernel knows: a process of another PID namespace does not appear in `cgroup.procs`, but the group
+/// that it is in cannot be removed.
+fn is_held(group: &Path) -> bool {
+    fs::remove_dir(group.join(HOLDER)).is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
 }
 
 /// Removes a group and those below. Files in it are the kernel's and go along.
@@ -114,4 +125,31 @@ fn remove(group: &Path) -> io::Result<()> {
         }
     }
     fs::remove_dir(group)
+}
+
+/// Tests that need root.
+#[cfg(test)]
+mod with_real_parts {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_group_is_held_as_long_as_the_process_in_it_lives_wherever_that_can_be_seen() {
+        let group = Cgroup::new().unwrap();
+        let path = group.paths().last().unwrap();
+        assert!(!is_held(&path) && !is_old(&path));
+        let mut process = Command::new("sleep").arg("60").spawn().unwrap();
+        group.occupy(process.id()).unwrap();
+        // As another lab sees it, from its own PID namespace: version 1 shows nothing, version 2 a zero.
+        let mut other = Command::new("unshare");
+        let other = other.args(["--pid", "--fork", "cat"]).arg(path.join(HOLDER).join("cgroup.procs")).output().unwrap();
+        assert!(!String::from_utf8_lossy(&other.stdout).contains(&process.id().to_string()));
+        assert!(is_held(&path));
+        process.kill().unwrap();
+        process.wait().unwrap();
+        assert!(!is_held(&path));
+        drop(group);
+        assert!(!path.exists());
+    }
 }
