@@ -10,7 +10,7 @@ mod with_real_parts {
 
     use hybridge_lab::isolate::isolated;
     use hybridge_lab::kube::VtepCrd;
-    use hybridge_lab::real::{Controllers, Helm, Kube, Node, NodeSpec, User, condition};
+    use hybridge_lab::real::{Controllers, Helm, Kube, Node, NodeSpec, Parts, User, condition};
     use hybridge_lab::world::{ChartEnv, GATEWAY_LABEL, KubeKind, NAMESPACE, World};
     use serde_json::{Value, json};
 
@@ -23,10 +23,12 @@ mod with_real_parts {
         world.cluster.real().unwrap()
     }
 
-    /// What `cargo xtask test` packs, or `cargo xtask package --verify`.
+    /// What `cargo xtask test` has packed last, unless another one is named, as `cargo xtask package --verify` does.
     fn image() -> PathBuf {
-        let path = std::env::var_os("HYBRIDGE_IMAGE").expect("`cargo xtask test` packs an image and names it in HYBRIDGE_IMAGE");
-        PathBuf::from(path)
+        let packed = || Parts::find().unwrap().directory().join("image/hybridge-gateway.oci.tar");
+        let path = std::env::var_os("HYBRIDGE_IMAGE").map_or_else(packed, PathBuf::from);
+        assert!(path.exists(), "`cargo xtask test` packs {}", path.display());
+        path
     }
 
     fn chart() -> PathBuf {

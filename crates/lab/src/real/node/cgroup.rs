@@ -110,8 +110,8 @@ fn is_old(group: &Path) -> bool {
     made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > STARTING))
 }
 
-/// Whether its lab lives, found out by trying to remove the group of its process. Only the kernel knows: a process of another PID namespace does not appear in `cgroup.procs`, but the group
-/// that it is in cannot be removed.
+/// Whether its lab lives, found out by trying to remove the group of its process. Only the kernel knows: a process of another PID
+/// namespace does not appear in `cgroup.procs`, but the group that it is in cannot be removed.
 fn is_held(group: &Path) -> bool {
     fs::remove_dir(group.join(HOLDER)).is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
 }
