@@ -198,7 +198,7 @@ mod with_real_parts {
             let admin = kubeconfig(&world, User::Admin);
             let (code, text) = run(&world.gateways[0].leg.host.ns, &["--kubeconfig", &admin]);
             assert_eq!(code, 1);
-            assert!(text.contains("gateway.none: namespace eks-hybrid-nodes-gateway"), "{text}");
+            assert!(text.contains("gateway.none: namespace hybridge-gateway"), "{text}");
             let (code, text) = run(&world.gateways[0].leg.host.ns, &["--kubeconfig", "/does/not/exist"]);
             assert_eq!(code, 1);
             assert!(text.starts_with("error: no cluster to ask"), "{text}");

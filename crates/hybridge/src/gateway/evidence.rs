@@ -16,7 +16,7 @@ use super::view::Problem;
 /// Name of the container port with `/status`.
 pub(crate) const PORT: &str = "healthz";
 /// The Lease's usual name.
-const LEASE: &str = "hybrid-gateway-leader";
+pub(crate) const LEASE: &str = "hybrid-gateway-leader";
 
 /// The Lease.
 #[derive(Clone, Debug, Default)]

@@ -91,7 +91,6 @@ struct Found {
 
 /// Looks for gateways in the namespace, or in all; a cluster that cannot be asked at all is an error.
 async fn find(kube: &Kube, namespace: Option<&str>, selector: &str) -> anyhow::Result<Found> {
-    let mut problems = Vec::new();
     if namespace.is_none() {
         match kube.pods(None, selector, PORT).await {
             Ok(pods) if !pods.is_empty() => return Ok(first_namespace(pods, String::new())),
@@ -102,17 +101,30 @@ async fn find(kube: &Kube, namespace: Option<&str>, selector: &str) -> anyhow::R
     }
     let named = namespace.or(Some(kube.default_namespace()).filter(|namespace| *namespace != "default"));
     let candidates = named.map_or(NAMESPACES.to_vec(), |namespace| vec![namespace]);
+    let mut problems = Vec::new();
     for namespace in &candidates {
         match kube.pods(Some(namespace), selector, PORT).await {
             Ok(pods) if pods.is_empty() => {}
-            Ok(pods) => return Ok(Found { problems, ..first_namespace(pods, (*namespace).to_owned()) }),
+            // What is not allowed in the other namespace does not matter then.
+            Ok(pods) => return Ok(first_namespace(pods, (*namespace).to_owned())),
             Err(error) if error.is_forbidden() => {
                 problems.push(gap(&error, &format!("`list` on `pods` in namespace `{namespace}`")));
             }
             Err(error) => return Err(error).context(format!("cannot ask {}", kube.server())),
         }
     }
-    Ok(Found { problems, ..first_namespace(Vec::new(), candidates[0].to_owned()) })
+    let namespace = where_a_lease_is(kube, &candidates).await.to_owned();
+    Ok(Found { problems, ..first_namespace(Vec::new(), namespace) })
+}
+
+/// The namespace in which gateways have been, else the first.
+async fn where_a_lease_is<'a>(kube: &Kube, candidates: &[&'a str]) -> &'a str {
+    for namespace in candidates {
+        if kube.lease(namespace, evidence::LEASE).await.is_ok_and(|lease| lease.is_some()) {
+            return namespace;
+        }
+    }
+    candidates[0]
 }
 
 /// Gateways in several namespaces are two installations, of which one is shown. `without`: the namespace where there are no pods.
