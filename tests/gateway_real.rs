@@ -8,7 +8,6 @@ mod with_real_parts {
     use std::collections::BTreeSet;
     use std::io::ErrorKind;
     use std::net::TcpStream;
-    use std::path::Path;
     use std::time::Duration;
 
     use hybridge_lab::isolate::isolated;
@@ -30,8 +29,7 @@ mod with_real_parts {
 
     /// Our own chart, as Helm installs it.
     fn own_chart(values: Value) -> ChartEnv {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/hybridge-gateway");
-        ChartEnv::Chart { path, values }
+        ChartEnv::Chart { path: chart(), values }
     }
 
     fn take_over_and_repair(world: &mut World) {

@@ -5,7 +5,7 @@
 mod setting;
 
 mod with_real_parts {
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
     use std::time::{Duration, Instant};
 
     use hybridge_lab::isolate::isolated;
@@ -29,10 +29,6 @@ mod with_real_parts {
         let path = std::env::var_os("HYBRIDGE_IMAGE").map_or_else(packed, PathBuf::from);
         assert!(path.exists(), "`cargo xtask test` packs {}", path.display());
         path
-    }
-
-    fn chart() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/hybridge-gateway")
     }
 
     /// A world into which Helm has installed the chart, with nobody yet who makes pods of its Deployment.
@@ -156,8 +152,7 @@ mod with_real_parts {
             "command": "sh", "args": ["-c", format!("echo '{credential}'")], "interactiveMode": "Never"}});
         let path = world.directory.join("administrator.kubeconfig");
         std::fs::write(&path, config.to_string()).unwrap();
-        let program = Path::new(env!("CARGO_BIN_EXE_hybridge-gateway")).with_file_name("hybridge");
-        let mut command = world.topology.api_server.host.ns.command(program);
+        let mut command = world.topology.api_server.host.ns.command(hybridge());
         let output = command.args(["gateway", "status", "--kubeconfig"]).arg(path).output().unwrap();
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
         (output.status.code().unwrap(), text)

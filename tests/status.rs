@@ -4,22 +4,13 @@
 
 mod setting;
 
-use std::path::{Path, PathBuf};
-
 use hybridge_lab::isolate::isolated;
 use hybridge_lab::netns::Netns;
 use hybridge_lab::world::World;
 use serde_json::{Value, json};
 use setting::*;
 
-/// The command, which is of another package than the gateway that this test belongs to.
-fn hybridge() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_hybridge-gateway")).with_file_name("hybridge");
-    assert!(path.exists(), "hybridge is not built; run `cargo build -p hybridge` or `cargo test --workspace`");
-    path
-}
-
-/// Runs it in a namespace; its exit code and what it printed.
+/// Runs `hybridge gateway status` in a namespace; its exit code and what it printed.
 fn run(ns: &Netns, arguments: &[&str]) -> (i32, String) {
     let output = ns.command(hybridge()).args(["gateway", "status"]).args(arguments).env_remove("KUBECONFIG").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();

@@ -4,6 +4,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -19,6 +20,18 @@ use hybridge_model::kernel::{Change, NextHop, Snapshot};
 use hybridge_netlink::{LinkCounters, Netlink};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+
+/// Our own chart.
+pub(crate) fn chart() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/hybridge-gateway")
+}
+
+/// The command that people type, which is of another package than the gateway that these tests belong to.
+pub(crate) fn hybridge() -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_hybridge-gateway")).with_file_name("hybridge");
+    assert!(path.exists(), "hybridge is not built; run `cargo build -p hybridge` or `cargo test --workspace`");
+    path
+}
 
 /// Longer than anything that is waited for should take, on a slow machine.
 pub(crate) const LONG: Duration = Duration::from_secs(20);

@@ -105,8 +105,9 @@ fn zig(workspace: &Workspace) -> Result<PathBuf> {
     fs::create_dir_all(&tools).with_context(|| format!("cannot make {}", tools.display()))?;
     let environment = tools.join("zig-venv");
     once(&tools, "zig", ZIG, |log| venv(&environment, &[ZIG], log))?;
-    let python = Command::new(environment.join("bin/python")).args(["-c", "import ziglang; print(ziglang.__path__[0])"]).output()?;
-    Ok(Path::new(String::from_utf8(python.stdout)?.trim()).join("zig"))
+    let mut python = Command::new(environment.join("bin/python"));
+    let package = output(python.args(["-c", "import ziglang; print(ziglang.__path__[0])"]))?;
+    Ok(Path::new(package.trim()).join("zig"))
 }
 
 fn installed(target: &str) -> Result<bool> {

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use hybridge_model::Cidr4;
 use serde_json::Value;
 
-use super::{Endpoint, Role, Whose};
+use super::{Endpoint, NOT_LEADING, Role, Whose};
 use crate::vtep::{self, Schema, Wanted, is_ours};
 
 /// What the API server said last.
@@ -64,7 +64,7 @@ fn judged(cidr: Cidr4, node_ip: Option<Ipv4Addr>, (seen, vpc_cidrs): (&SeenConfi
 /// Why an endpoint that leads to `node_ip` is not as it should be.
 fn here(node_ip: Option<Ipv4Addr>, (seen, vpc_cidrs): (&SeenConfig, &[Cidr4]), role: Role<'_>) -> Option<String> {
     if !role.leading {
-        return Some("leads to this gateway, which did not lead when it was asked".into());
+        return Some(NOT_LEADING.into());
     }
     // Without a guard nothing is written; the highest epoch keeps `Superseded` out of the answer.
     let wanted = Wanted { node_ip: node_ip?, vpc_cidrs: vpc_cidrs.to_vec(), epoch: u32::MAX };

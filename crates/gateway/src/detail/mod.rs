@@ -144,6 +144,9 @@ pub struct Endpoint {
     pub why: Option<String>,
 }
 
+/// Why something that leads to a gateway is not as it should be, if that one stands by.
+const NOT_LEADING: &str = "leads to this gateway, which did not lead when it was asked";
+
 /// What the gateway that answers has to do with routes and CiliumVTEPConfig.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Role<'a> {
@@ -160,16 +163,6 @@ impl Role<'_> {
             (Some(error), _) => format!("{what}: {error}"),
             (None, true) => format!("{what}; the leader has not written it yet"),
             (None, false) => what.to_owned(),
-        }
-    }
-}
-
-impl Whose {
-    /// Whether packets that go there find a gateway of this cluster.
-    pub fn is_gateway(self) -> bool {
-        match self {
-            Self::Here | Self::Gateway => true,
-            Self::Foreign | Self::Missing | Self::Blackhole | Self::NoTable | Self::Unknown => false,
         }
     }
 }

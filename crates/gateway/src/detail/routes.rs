@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hybridge_model::{Cidr4, RouteTableId};
 
-use super::{Role, Route, Whose};
+use super::{NOT_LEADING, Role, Route, Whose};
 use crate::routes::{Foreign, Owner, Recognised, Wanted, effective, owner};
 use crate::vpc::{RouteTable, VpcRoute};
 
@@ -46,7 +46,7 @@ fn judged(id: &RouteTableId, destination: Cidr4, seen: &SeenTables, role: Role<'
     let (whose, why) = match owner(route, &seen.wanted, &seen.known) {
         Owner::Here if route.blackhole => (Whose::Blackhole, Some("leads to this gateway's interface, which EC2 calls a blackhole".into())),
         Owner::Here if role.leading => (Whose::Here, None),
-        Owner::Here => (Whose::Here, Some("leads to this gateway, which did not lead when it was asked".into())),
+        Owner::Here => (Whose::Here, Some(NOT_LEADING.into())),
         Owner::Gateway if route.blackhole => (Whose::Blackhole, Some(role.unwritten("leads to an interface that is gone"))),
         Owner::Gateway if role.leading => (Whose::Gateway, Some(role.unwritten("leads to another gateway"))),
         Owner::Gateway => (Whose::Gateway, None),
