@@ -15,12 +15,14 @@ enum Layer {
 }
 
 /// Every crate of the workspace and its place. `xtask` builds the others and is linked with none.
-const LAYERS: [(&str, Layer); 11] = [
+const LAYERS: [(&str, Layer); 13] = [
     ("hybridge-version", Layer::Values),
     ("hybridge-model", Layer::Values),
     ("hybridge-report", Layer::Values),
     ("hybridge-gateway", Layer::Decisions),
+    ("hybridge-node", Layer::Decisions),
     ("hybridge-netlink", Layer::InputOutput),
+    ("hybridge-node-host", Layer::InputOutput),
     ("hybridge-kube-io", Layer::InputOutput),
     ("hybridge-aws", Layer::InputOutput),
     ("hybridge-gatewayd", Layer::Programs),
@@ -143,7 +145,7 @@ mod tests {
             ("hybridge-lab", "kube-runtime", "which is for hybridge-kube-io alone"),
             ("hybridge-aws", "rtnetlink", "which is for hybridge-netlink and hybridge-lab alone"),
             ("hybridge-aws", "clap", "but builds no program"),
-            ("hybridge-node", "serde", "has no layer yet"),
+            ("hybridge-elsewhere", "serde", "has no layer yet"),
         ] {
             let found = findings(&workspace(from, to, "null", false));
             assert!(found.len() == 1 && found[0].contains(finding), "{from} -> {to}: {found:?}");

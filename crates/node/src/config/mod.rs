@@ -1,0 +1,236 @@
+//! NodeConfig (`node.eks.aws/v1alpha1`): what a user asks of a node, in the shape of EC2's nodeadm or of hybrid nodes' nodeadm.
+//!
+//! One type holds both shapes; [`Shape`] says which one a document has.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::secret::Secret;
+
+/// `apiVersion` of every document.
+pub const API_VERSION: &str = "node.eks.aws/v1alpha1";
+/// `kind` of every document.
+pub const KIND: &str = "NodeConfig";
+
+/// Whose document this is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// A node on EC2 (awslabs/amazon-eks-ami).
+    #[default]
+    Ec2,
+    /// A node outside (aws/eks-hybrid).
+    Hybrid,
+}
+
+/// `spec` of the merged documents. Nothing in it is checked beyond its type; `config::check` has done that before anything is planned.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeConfig {
+    /// Told by content (`hybrid:` or `cluster.region`), or by `--shape`.
+    #[serde(skip)]
+    pub shape: Shape,
+    /// Which cluster to join.
+    pub cluster: Cluster,
+    /// containerd.
+    #[serde(skip_serializing_if = "is_default")]
+    pub containerd: Containerd,
+    /// The machine.
+    #[serde(skip_serializing_if = "is_default")]
+    pub instance: Instance,
+    /// kubelet.
+    #[serde(skip_serializing_if = "is_default")]
+    pub kubelet: Kubelet,
+    /// By name; unknown ones are refused by `check`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub feature_gates: BTreeMap<String, bool>,
+    /// How a node outside gets its credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hybrid: Option<Hybrid>,
+}
+
+/// `spec.cluster`; an empty text is as good as none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Cluster {
+    /// Name of the EKS cluster.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Region, hybrid shape only.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub region: String,
+    /// URL of the API server.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub api_server_endpoint: String,
+    /// PEM certificates, base64 as the document has them.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub certificate_authority: String,
+    /// Service CIDR.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cidr: String,
+    /// Local cluster on an Outpost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_outpost: Option<bool>,
+    /// Id of a local cluster.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub id: String,
+}
+
+/// `spec.containerd`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Containerd {
+    /// TOML text.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub config: String,
+    /// Merged over our OCI runtime spec.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub base_runtime_spec: Map<String, Value>,
+}
+
+/// `spec.instance`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Instance {
+    /// What to do with instance store disks.
+    #[serde(skip_serializing_if = "is_default")]
+    pub local_storage: LocalStorage,
+    /// Service, or `default` for all of them → variable → value.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, BTreeMap<String, String>>,
+    /// DNS.
+    #[serde(skip_serializing_if = "is_default")]
+    pub network: Network,
+}
+
+/// `spec.instance.localStorage`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LocalStorage {
+    /// None: the disks are left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
+    /// Default `/mnt/k8s-disks/`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub mount_path: String,
+    /// Directories that stay where they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disabled_mounts: Vec<DisabledMount>,
+}
+
+/// How disks are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Strategy {
+    /// One striped array.
+    #[serde(rename = "RAID0")]
+    Raid0,
+    /// One striped array of mirrors; four disks at least.
+    #[serde(rename = "RAID10")]
+    Raid10,
+    /// One file system a disk.
+    Mount,
+}
+
+/// A directory that is not moved to the disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DisabledMount {
+    /// `/var/lib/containerd`.
+    Containerd,
+    /// `/var/log/pods`.
+    PodLogs,
+    /// `/var/lib/soci-snapshotter-grpc`.
+    #[serde(rename = "SOCI")]
+    Soci,
+}
+
+/// `spec.instance.network`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Network {
+    /// Addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nameservers: Vec<String>,
+    /// Search domains.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
+}
+
+/// `spec.kubelet`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Kubelet {
+    /// A KubeletConfiguration, or part of one.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub config: Map<String, Value>,
+    /// Flags, each with its value (`--v=5`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
+    /// CEL over `default_enis`, `ips_per_eni`, `max_pods`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub max_pods_expression: String,
+}
+
+/// `spec.hybrid`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Hybrid {
+    /// Share the node's credentials with pods at `/eks-hybrid/.aws`.
+    pub enable_credentials_file: bool,
+    /// IAM Roles Anywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iam_roles_anywhere: Option<RolesAnywhere>,
+    /// Systems Manager hybrid activation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssm: Option<Ssm>,
+}
+
+/// `spec.hybrid.iamRolesAnywhere`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RolesAnywhere {
+    /// Node name, and name of the role session.
+    pub node_name: String,
+    /// ARN.
+    pub trust_anchor_arn: String,
+    /// ARN.
+    pub profile_arn: String,
+    /// ARN.
+    pub role_arn: String,
+    /// Default `/etc/aws/hybrid/config`.
+    pub aws_config_path: String,
+    /// Default `/etc/iam/pki/server.pem`.
+    pub certificate_path: String,
+    /// Default `/etc/iam/pki/server.key`.
+    pub private_key_path: String,
+}
+
+impl Default for RolesAnywhere {
+    fn default() -> Self {
+        Self {
+            node_name: String::new(),
+            trust_anchor_arn: String::new(),
+            profile_arn: String::new(),
+            role_arn: String::new(),
+            aws_config_path: "/etc/aws/hybrid/config".to_owned(),
+            certificate_path: "/etc/iam/pki/server.pem".to_owned(),
+            private_key_path: "/etc/iam/pki/server.key".to_owned(),
+        }
+    }
+}
+
+/// `spec.hybrid.ssm`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Ssm {
+    /// Secret; 20 to 250 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activation_code: Option<Secret>,
+    /// Lower-case UUID.
+    pub activation_id: String,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
