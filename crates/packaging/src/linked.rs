@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 use serde::Deserialize;
 
 use crate::Architecture;
@@ -13,15 +12,15 @@ use crate::Architecture;
 /// Why the crates cannot be told.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkedError {
-    /// `cargo tree` could not be run.
-    #[error("cannot run `cargo tree`")]
-    Run(#[source] io::Error),
-    /// `cargo tree` failed.
-    #[error("`cargo tree` failed: {0}")]
-    Tree(String),
-    /// `cargo metadata` failed.
+    /// cargo could not be run.
+    #[error("cannot run `cargo {0}`")]
+    Run(&'static str, #[source] io::Error),
+    /// cargo failed.
+    #[error("`cargo {0}` failed: {1}")]
+    Cargo(&'static str, String),
+    /// `cargo metadata` prints another form than we know.
     #[error("cannot read what `cargo metadata` says")]
-    Metadata(#[source] cargo_metadata::Error),
+    Metadata(#[source] serde_json::Error),
     /// A crate is in the tree and not in the metadata.
     #[error("`cargo metadata` knows no `{0}`")]
     Unknown(String),
@@ -81,13 +80,14 @@ pub fn crates(workspace: &Path, packages: &[&str]) -> Result<Vec<Crate>, LinkedE
     for architecture in Architecture::ALL {
         linked.extend(tree(workspace, packages, architecture)?);
     }
-    let metadata = MetadataCommand::new().current_dir(workspace).exec().map_err(LinkedError::Metadata)?;
+    let told = cargo(workspace, "metadata", &["--format-version", "1", "--locked"])?;
+    let metadata: Metadata = serde_json::from_str(&told).map_err(LinkedError::Metadata)?;
     let checksums = checksums(&workspace.join("Cargo.lock"))?;
-    let by_id: BTreeMap<&PackageId, (String, String)> =
-        metadata.packages.iter().map(|package| (&package.id, (package.name.to_string(), package.version.to_string()))).collect();
+    let by_id: BTreeMap<&str, (String, String)> =
+        metadata.packages.iter().map(|package| (package.id.as_str(), (package.name.clone(), package.version.clone()))).collect();
     let mut crates: BTreeMap<_, _> = BTreeMap::new();
     for package in &metadata.packages {
-        let key = by_id[&package.id].clone();
+        let key = by_id[package.id.as_str()].clone();
         if linked.contains(&key) {
             let found = Crate {
                 name: key.0.clone(),
@@ -109,16 +109,11 @@ pub fn crates(workspace: &Path, packages: &[&str]) -> Result<Vec<Crate>, LinkedE
 
 /// Name and version of everything in the tree, without what only runs while building.
 fn tree(workspace: &Path, packages: &[&str], architecture: Architecture) -> Result<BTreeSet<(String, String)>, LinkedError> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(workspace).args(["tree", "--quiet", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none"]);
-    command.args(["--no-dedupe", "--format", "{p}", "--target", architecture.target()]);
-    command.args(packages.iter().flat_map(|package| ["--package", package]));
-    let output = command.output().map_err(LinkedError::Run)?;
-    if !output.status.success() {
-        return Err(LinkedError::Tree(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
-    }
+    let mut arguments = vec!["--quiet", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none"];
+    arguments.extend(["--no-dedupe", "--format", "{p}", "--target", architecture.target()]);
+    arguments.extend(packages.iter().flat_map(|package| ["--package", package]));
+    let text = cargo(workspace, "tree", &arguments)?;
     // `serde v1.0.229`, with a path behind it for a crate of the workspace.
-    let text = String::from_utf8_lossy(&output.stdout);
     Ok(text
         .lines()
         .filter_map(|line| {
@@ -128,20 +123,74 @@ fn tree(workspace: &Path, packages: &[&str], architecture: Architecture) -> Resu
         .collect())
 }
 
+/// What `cargo subcommand` prints.
+fn cargo(workspace: &Path, subcommand: &'static str, arguments: &[&str]) -> Result<String, LinkedError> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let output = command.current_dir(workspace).arg(subcommand).args(arguments).output();
+    let output = output.map_err(|error| LinkedError::Run(subcommand, error))?;
+    if !output.status.success() {
+        return Err(LinkedError::Cargo(subcommand, String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 fn uses(
     metadata: &Metadata,
-    id: &PackageId,
-    by_id: &BTreeMap<&PackageId, (String, String)>,
+    id: &str,
+    by_id: &BTreeMap<&str, (String, String)>,
     linked: &BTreeSet<(String, String)>,
 ) -> BTreeSet<(String, String)> {
     let nodes = metadata.resolve.iter().flat_map(|graph| &graph.nodes);
     nodes
-        .filter(|node| node.id == *id)
+        .filter(|node| node.id == id)
         .flat_map(|node| &node.deps)
-        .filter(|edge| edge.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal))
-        .filter_map(|edge| by_id.get(&edge.pkg).cloned())
+        .filter(|edge| edge.dep_kinds.iter().any(|kind| kind.kind.is_none()))
+        .filter_map(|edge| by_id.get(edge.pkg.as_str()).cloned())
         .filter(|key| linked.contains(key))
         .collect()
+}
+
+/// The part of `cargo metadata` that is read (<https://doc.rust-lang.org/cargo/commands/cargo-metadata.html>).
+///
+/// The crate `cargo_metadata` has types for all of it, but switches on a feature of serde_json, so that all that uses serde_json is
+/// built once for the products alone and once more for everything together: minutes.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    resolve: Option<Resolve>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    version: String,
+    license: Option<String>,
+    authors: Vec<String>,
+    manifest_path: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    nodes: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    id: String,
+    deps: Vec<Edge>,
+}
+
+#[derive(Deserialize)]
+struct Edge {
+    pkg: String,
+    dep_kinds: Vec<Kind>,
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    /// None for a normal dependency, else `dev` or `build`.
+    kind: Option<String>,
 }
 
 /// The part of Cargo.lock that is read.
