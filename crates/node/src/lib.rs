@@ -11,6 +11,7 @@
 
 pub mod config;
 pub mod facts;
+pub mod links;
 pub mod node;
 pub mod plan;
 pub mod secret;
