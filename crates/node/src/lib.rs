@@ -10,8 +10,14 @@
 //! [`plan::Plan`]. The crate `hybridge-node-host` gathers the one and carries out the other.
 
 pub mod config;
+pub mod containerd;
+pub mod environment;
+pub mod explain;
 pub mod facts;
 pub mod links;
+pub mod fstab;
+pub mod hosts;
+pub mod name_resolution;
 pub mod node;
 pub mod plan;
 pub mod secret;
