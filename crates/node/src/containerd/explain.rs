@@ -10,7 +10,7 @@ use crate::node::Node;
 
 use super::template::{self, Runtime, Schema};
 use super::user::UserConfig;
-use super::{document, emit, must_migrate, soci, template_table, user};
+use super::{document, emit, hybrid_schema, must_migrate, soci, template_table, user};
 
 type Leaves = BTreeMap<String, Value>;
 
@@ -21,8 +21,8 @@ const RUNTIME: &str = "plugins.'io.containerd.cri.v1.runtime'";
 /// Every leaf of containerd's configuration in force, by path.
 ///
 /// A text that has to be migrated is shown as containerd made it, or, as long as that is not known, as it goes in. TOML of the user that
-/// is refused is left out: [`super::files`] says why. On a hybrid node the user's drop-in is laid over the main file as containerd 2.x does it;
-/// if the two are of different versions, the settings of both stand there.
+/// is refused is left out: [`super::files`] says why. On a hybrid node the user's drop-in is laid over the main file, as
+/// containerd 2.x does it.
 pub fn explain(node: &Node) -> Vec<Setting> {
     let user = user::read_for(&node.config.containerd.config, node.containerd).ok().flatten();
     let user = user.unwrap_or(UserConfig { table: Table::new(), schema: None });
@@ -54,7 +54,10 @@ fn base(node: &Node, user: &UserConfig) -> (Schema, Table) {
             let schema = user.schema.unwrap_or(usual);
             (schema, template_table(&template::ec2(node, schema)))
         }
-        Shape::Hybrid => (usual, template_table(&template::hybrid(node, usual))),
+        Shape::Hybrid => {
+            let schema = hybrid_schema(node, Some(user));
+            (schema, template_table(&template::hybrid(node, schema)))
+        }
     }
 }
 
@@ -66,8 +69,14 @@ fn leaves(table: &Table) -> Leaves {
                     walk(&emit::join(path, key), value, into);
                 }
             }
-            leaf => {
-                into.insert(path.to_owned(), leaf.clone());
+            Value::Table(_)
+            | Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_)
+            | Value::Array(_) => {
+                into.insert(path.to_owned(), value.clone());
             }
         }
     }

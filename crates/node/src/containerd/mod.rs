@@ -53,7 +53,7 @@ pub fn files(node: &Node) -> Result<Vec<File>, Vec<Finding>> {
             Ok(files)
         }
         Shape::Hybrid => {
-            let mut files = vec![File::new(CONFIG, template::hybrid(node, Schema::usual(node.containerd)))];
+            let mut files = vec![File::new(CONFIG, template::hybrid(node, hybrid_schema(node, user.as_ref())))];
             if user.is_some() {
                 files.push(File::new(DROP_IN, node.config.containerd.config.clone()));
             }
@@ -61,6 +61,13 @@ pub fn files(node: &Node) -> Result<Vec<File>, Vec<Finding>> {
             Ok(files)
         }
     }
+}
+
+/// Version of the main file, which the user's drop-in is merged into by containerd itself. Both are of one version: containerd 2.0.5 drops
+/// every setting of a main file of version 2 below a drop-in of version 3, and settings of a drop-in of version 2 over a main file of version 3.
+fn hybrid_schema(node: &Node, user: Option<&UserConfig>) -> Schema {
+    let usual = Schema::usual(node.containerd);
+    user.and_then(|user| user.schema).map_or(usual, |schema| schema.min(usual))
 }
 
 /// Whether images are pulled by SOCI: the gate is on and the machine large enough. Then kubelet asks SOCI for images too, and the

@@ -8,6 +8,7 @@ use super::soci;
 /// Program whose presence makes NVIDIA's runtime the default.
 pub(super) const NVIDIA_RUNTIME: &str = "/usr/bin/nvidia-container-runtime";
 const RUNC: &str = "/usr/sbin/runc";
+const BIN_DIR: &str = "bin_dir = \"/opt/cni/bin\"";
 const REGISTRY_HOSTS: &str = "/etc/containerd/certs.d:/etc/docker/certs.d";
 
 /// Version of a configuration text.
@@ -81,7 +82,7 @@ pub(super) fn ec2(node: &Node, schema: Schema) -> String {
     text += "address = \"/run/containerd/containerd.sock\"\n\n";
     text += &match schema {
         Schema::V2 => ec2_plugins_v2(node),
-        Schema::V3 | Schema::V4 => ec2_plugins_v3(node),
+        Schema::V3 | Schema::V4 => ec2_plugins_v3(node, schema),
     };
     if soci::used(node) {
         text += "\n";
@@ -124,11 +125,15 @@ conf_dir = "/etc/cni/net.d"
     )
 }
 
-fn ec2_plugins_v3(node: &Node) -> String {
+fn ec2_plugins_v3(node: &Node, schema: Schema) -> String {
     let Runtime { name, binary } = runtime(node);
     let soci = soci_settings(node);
     let sandbox = super::sandbox_image(node);
-    let cdi = cdi(node);
+    // containerd that reads version 4 has CDI always on, and another key for the directory.
+    let (cdi, bin_dir) = match schema {
+        Schema::V2 | Schema::V3 => (format!("[plugins.'io.containerd.cri.v1.runtime']\nenable_cdi = {}\n\n", cdi(node)), BIN_DIR),
+        Schema::V4 => (String::new(), "bin_dirs = [\"/opt/cni/bin\"]"),
+    };
     format!(
         r#"[plugins.'io.containerd.cri.v1.images']
 discard_unpacked_layers = true
@@ -139,10 +144,7 @@ sandbox = "{sandbox}"
 [plugins."io.containerd.cri.v1.images".registry]
 config_path = "{REGISTRY_HOSTS}"
 
-[plugins.'io.containerd.cri.v1.runtime']
-enable_cdi = {cdi}
-
-[plugins.'io.containerd.cri.v1.runtime'.containerd]
+{cdi}[plugins.'io.containerd.cri.v1.runtime'.containerd]
 default_runtime_name = "{name}"
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.{name}]
@@ -154,7 +156,7 @@ BinaryName = "{binary}"
 SystemdCgroup = true
 
 [plugins.'io.containerd.cri.v1.runtime'.cni]
-bin_dir = "/opt/cni/bin"
+{bin_dir}
 conf_dir = "/etc/cni/net.d"
 
 "#,

@@ -78,8 +78,16 @@ fn a_hybrid_node_with_containerd_2_gets_the_same_settings_in_version_3() {
     let mut machine = Machine::hybrid();
     machine.region = "eu-central-1";
     insta::assert_snapshot!(content(&machine, CONFIG));
-    machine.config.containerd.config = "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\"]\nenable_selinux = true\n".to_owned();
-    assert_eq!(content(&machine, DROP_IN), machine.config.containerd.config);
+    for (text, version) in [
+        ("[debug]\nlevel = 'debug'\n", "version = 3\n"),
+        ("version = 3\n", "version = 3\n"),
+        ("version = 2\n", "version = 2\n"),
+        ("[plugins.\"io.containerd.grpc.v1.cri\"]\nenable_selinux = true\n", "version = 2\n"),
+    ] {
+        machine.config.containerd.config = text.to_owned();
+        assert_eq!(content(&machine, DROP_IN), text);
+        assert!(content(&machine, CONFIG).starts_with(version), "{text}");
+    }
     machine.config.containerd.config = "version = 4\n".to_owned();
     assert_eq!(codes(&machine), ["containerd.version-unsupported"]);
     machine.config.containerd.config = "version = \n".to_owned();
@@ -96,12 +104,12 @@ fn the_runtime_follows_from_the_machine() {
         (vec![nvidia], "nvidia", "/usr/bin/nvidia-container-runtime"),
     ] {
         for (containerd, kubelet, user, version, plugin, cdi) in [
-            ("1.7.27", "1.31.9", "", 2, "io.containerd.grpc.v1.cri", false),
-            ("1.7.27", "1.32.0", "[debug]", 2, "io.containerd.grpc.v1.cri", true),
-            ("2.0.5", "1.31.9", "", 3, "io.containerd.cri.v1.runtime", false),
-            ("2.0.5", "1.33.1", "version = 3", 3, "io.containerd.cri.v1.runtime", true),
-            ("2.3.0", "1.34.0", "", 3, "io.containerd.cri.v1.runtime", true),
-            ("2.3.0", "1.34.0", "version = 4", 4, "io.containerd.cri.v1.runtime", true),
+            ("1.7.27", "1.31.9", "", 2, "io.containerd.grpc.v1.cri", Some(false)),
+            ("1.7.27", "1.32.0", "[debug]", 2, "io.containerd.grpc.v1.cri", Some(true)),
+            ("2.0.5", "1.31.9", "", 3, "io.containerd.cri.v1.runtime", Some(false)),
+            ("2.0.5", "1.33.1", "version = 3", 3, "io.containerd.cri.v1.runtime", Some(true)),
+            ("2.3.0", "1.34.0", "", 3, "io.containerd.cri.v1.runtime", Some(true)),
+            ("2.3.0", "1.34.0", "version = 4", 4, "io.containerd.cri.v1.runtime", None),
         ] {
             let mut machine = with_text(user);
             machine.facts.programs = programs.clone();
@@ -110,7 +118,12 @@ fn the_runtime_follows_from_the_machine() {
             let plugin = &table["plugins"][plugin];
             let runtimes = plugin["containerd"]["runtimes"].as_table().unwrap();
             assert_eq!(table["version"].as_integer(), Some(version), "{containerd} {user}");
-            assert_eq!(plugin["enable_cdi"].as_bool(), Some(cdi), "{containerd} {kubelet}");
+            assert_eq!(plugin.get("enable_cdi").and_then(Value::as_bool), cdi, "{containerd} {kubelet}");
+            let directory = plugin["cni"].as_table().unwrap().get(if version == 4 { "bin_dirs" } else { "bin_dir" });
+            assert!(
+                directory
+                    .is_some_and(|value| [value, value.get(0).unwrap_or(value)].iter().any(|value| value.as_str() == Some("/opt/cni/bin")))
+            );
             assert_eq!(plugin["containerd"]["default_runtime_name"].as_str(), Some(name));
             assert_eq!(runtimes.keys().collect::<Vec<_>>(), [name]);
             assert_eq!(runtimes[name]["options"]["BinaryName"].as_str(), Some(binary));
