@@ -123,8 +123,8 @@ fn is_printable(c: char) -> bool {
     c == ' ' || !(c.is_whitespace() || c.is_control() || invisible)
 }
 
-/// Whether a URL with a user or a password is among the words. A proxy may stand there without `http://`; then only `user:password@` counts,
-/// as an address of mail has an `@` too.
+/// Whether a URL with a user or a password is among the words. A proxy may stand there without `http://`; then only `user:password@`
+/// counts, as an address of mail has an `@` too.
 fn has_credentials(value: &str) -> bool {
     value.split([' ', ',', ';', '\t', '\n']).any(|word| match word.split_once("://") {
         Some((_, rest)) => rest.contains('@'),

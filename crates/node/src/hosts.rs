@@ -7,8 +7,8 @@ const BEGIN: &str = "# BEGIN hybridge";
 const END: &str = "# END hybridge";
 
 /// The text with these names in a block of ours, which stands where it stood before, or at the end. A name that has its address on a line
-/// outside the block is left out; with nothing left to say there is no block. Lines of others stay as they are, byte for byte, but for a newline
-/// after the last one if it has none. Done twice it changes nothing.
+/// outside the block is left out; with nothing left to say there is no block. Lines of others stay as they are, byte for byte, but for a
+/// newline after the last one if it has none. Done twice it changes nothing.
 pub fn edit(text: &str, entries: &[(IpAddr, String)]) -> String {
     let (mut before, after) = without_block(text);
     let known: BTreeSet<(IpAddr, String)> = before.lines().chain(after.lines()).flat_map(names).collect();
@@ -151,7 +151,10 @@ mod tests {
 
         #[test]
         fn lines_of_others_stay_in_their_order(text in text(), entries in some_entries()) {
-            let others = |text: &str| { let (a, b) = without_block(text); format!("{a}\n{b}").lines().filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>() };
+            let others = |text: &str| {
+                let (before, after) = without_block(text);
+                format!("{before}\n{after}").lines().filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+            };
             prop_assert_eq!(others(&edit(&text, &entries)), others(&text));
         }
 

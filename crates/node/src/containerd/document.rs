@@ -1,5 +1,7 @@
 //! TOML texts, read and laid over each other.
 
+use std::collections::BTreeMap;
+
 use toml::{Table, Value};
 
 use super::emit;
@@ -53,6 +55,25 @@ pub(super) fn lay_over(to: &mut Table, over: Table) {
             (Some(below), above) => *below = above,
             (None, above) => {
                 to.insert(key, above);
+            }
+        }
+    }
+}
+
+/// Dotted path → value of everything that is no table, and of empty tables.
+pub(super) fn leaves(table: &Table) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    collect(table, "", &mut found);
+    found
+}
+
+fn collect(table: &Table, path: &str, into: &mut BTreeMap<String, Value>) {
+    for (key, value) in table {
+        let path = emit::join(path, key);
+        match value.as_table() {
+            Some(table) if !table.is_empty() => collect(table, &path, into),
+            Some(_) | None => {
+                into.insert(path, value.clone());
             }
         }
     }

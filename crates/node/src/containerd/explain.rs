@@ -7,12 +7,13 @@ use toml::{Table, Value};
 use crate::config::Shape;
 use crate::explain::Setting;
 use crate::node::Node;
+use crate::secret::Secret;
 
+use super::credentials::is_credential;
+use super::document::leaves;
 use super::template::{self, Runtime, Schema};
 use super::user::UserConfig;
-use super::{document, emit, hybrid_schema, must_migrate, soci, template_table, user};
-
-type Leaves = BTreeMap<String, Value>;
+use super::{document, hybrid_schema, must_migrate, soci, template_table, user};
 
 const CRI: &str = "plugins.'io.containerd.grpc.v1.cri'";
 const IMAGES: &str = "plugins.'io.containerd.cri.v1.images'";
@@ -27,12 +28,13 @@ pub fn explain(node: &Node) -> Vec<Setting> {
     let user = user::read_for(&node.config.containerd.config, node.containerd).ok().flatten();
     let user = user.unwrap_or(UserConfig { table: Table::new(), schema: None });
     let (schema, base) = base(node, &user);
+    let usual = Schema::usual(node.containerd);
     let given = leaves(&user.table);
     let mut effective = base;
     document::lay_over(&mut effective, user.table.clone());
     effective.insert("version".to_owned(), Value::Integer(schema.number()));
     let settings = leaves(&effective).into_iter().map(|(path, value)| {
-        let asked = path != "version" && given.contains_key(&path);
+        let asked = if path == "version" { schema != usual } else { given.contains_key(&path) };
         let source = if asked { "user".to_owned() } else { source(node, &path) };
         (path, (value, source))
     });
@@ -44,7 +46,13 @@ pub fn explain(node: &Node) -> Vec<Setting> {
     {
         return after_migration(node, &settings, &table);
     }
-    settings.into_iter().map(|(path, (value, source))| Setting { path, value: json(&value), source }).collect()
+    settings.into_iter().map(|(path, (value, source))| setting(path, &value, source)).collect()
+}
+
+/// Credentials of registries are not shown.
+fn setting(path: String, value: &Value, source: String) -> Setting {
+    let value = if is_credential(&path) { Secret::HIDDEN.into() } else { json(value) };
+    Setting { path, value, source }
 }
 
 fn base(node: &Node, user: &UserConfig) -> (Schema, Table) {
@@ -59,32 +67,6 @@ fn base(node: &Node, user: &UserConfig) -> (Schema, Table) {
             (schema, template_table(&template::hybrid(node, schema)))
         }
     }
-}
-
-fn leaves(table: &Table) -> Leaves {
-    fn walk(path: &str, value: &Value, into: &mut Leaves) {
-        match value {
-            Value::Table(table) if !table.is_empty() => {
-                for (key, value) in table {
-                    walk(&emit::join(path, key), value, into);
-                }
-            }
-            Value::Table(_)
-            | Value::String(_)
-            | Value::Integer(_)
-            | Value::Float(_)
-            | Value::Boolean(_)
-            | Value::Datetime(_)
-            | Value::Array(_) => {
-                into.insert(path.to_owned(), value.clone());
-            }
-        }
-    }
-    let mut into = Leaves::new();
-    for (key, value) in table {
-        walk(&emit::key(key), value, &mut into);
-    }
-    into
 }
 
 /// Why a setting of the template is as it is.
@@ -119,7 +101,7 @@ fn after_migration(node: &Node, before: &BTreeMap<String, (Value, String)>, tabl
                 Some((_, source)) => source.clone(),
                 None => own.clone(),
             };
-            Setting { path, value: json(&value), source }
+            setting(path, &value, source)
         })
         .collect()
 }

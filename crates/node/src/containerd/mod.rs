@@ -1,5 +1,6 @@
 //! containerd's files: its configuration with the user's TOML in it, the base runtime spec, SOCI.
 
+mod credentials;
 mod document;
 mod emit;
 mod explain;
@@ -46,7 +47,9 @@ pub fn files(node: &Node) -> Result<Vec<File>, Vec<Finding>> {
     match node.config.shape {
         Shape::Ec2 => {
             let spec = runtime_spec::text(&node.config.containerd.base_runtime_spec);
-            let mut files = vec![File::new(runtime_spec::PATH, spec), File::new(CONFIG, ec2(node, user).map_err(|finding| vec![finding])?)];
+            let config = ec2(node, user.as_ref()).map_err(|finding| vec![finding])?;
+            let table = user.as_ref().map(|user| &user.table);
+            let mut files = vec![File::new(runtime_spec::PATH, spec), credentials::file(CONFIG, config, table)];
             if uses_soci(node) {
                 files.extend(soci::files());
             }
@@ -54,8 +57,8 @@ pub fn files(node: &Node) -> Result<Vec<File>, Vec<Finding>> {
         }
         Shape::Hybrid => {
             let mut files = vec![File::new(CONFIG, template::hybrid(node, hybrid_schema(node, user.as_ref())))];
-            if user.is_some() {
-                files.push(File::new(DROP_IN, node.config.containerd.config.clone()));
+            if let Some(user) = user {
+                files.push(credentials::file(DROP_IN, node.config.containerd.config.clone(), Some(&user.table)));
             }
             files.push(File::new(MODULES, "overlay\nbr_netfilter"));
             Ok(files)
@@ -63,8 +66,9 @@ pub fn files(node: &Node) -> Result<Vec<File>, Vec<Finding>> {
     }
 }
 
-/// Version of the main file, which the user's drop-in is merged into by containerd itself. Both are of one version: containerd 2.0.5 drops
-/// every setting of a main file of version 2 below a drop-in of version 3, and settings of a drop-in of version 2 over a main file of version 3.
+/// Version of the main file, which the user's drop-in is merged into by containerd itself. Both are of one version: containerd 2.0.5
+/// drops every setting of a main file of version 2 below a drop-in of version 3, and settings of a drop-in of version 2 over a main
+/// file of version 3.
 fn hybrid_schema(node: &Node, user: Option<&UserConfig>) -> Schema {
     let usual = Schema::usual(node.containerd);
     user.and_then(|user| user.schema).map_or(usual, |schema| schema.min(usual))
@@ -83,19 +87,19 @@ pub fn to_migrate(node: &Node) -> Option<String> {
         return None;
     }
     let user = user::read_for(&node.config.containerd.config, node.containerd).ok()??;
-    must_migrate(node, &user).then(|| merged(node, Schema::V2, user))
+    must_migrate(node, &user).then(|| merged(node, Schema::V2, &user))
 }
 
 fn must_migrate(node: &Node, user: &UserConfig) -> bool {
     user.schema == Some(Schema::V2) && Schema::newest(node.containerd) > Schema::V2
 }
 
-fn ec2(node: &Node, user: Option<UserConfig>) -> Result<String, Finding> {
+fn ec2(node: &Node, user: Option<&UserConfig>) -> Result<String, Finding> {
     let usual = Schema::usual(node.containerd);
     let Some(user) = user else {
         return Ok(template::ec2(node, usual));
     };
-    let migrate = must_migrate(node, &user);
+    let migrate = must_migrate(node, user);
     let schema = user.schema.unwrap_or(usual);
     let text = merged(node, schema, user);
     if !migrate {
@@ -108,9 +112,9 @@ fn ec2(node: &Node, user: Option<UserConfig>) -> Result<String, Finding> {
 }
 
 /// The template with the user's settings in it.
-fn merged(node: &Node, schema: Schema, user: UserConfig) -> String {
+fn merged(node: &Node, schema: Schema, user: &UserConfig) -> String {
     let mut table = template_table(&template::ec2(node, schema));
-    document::lay_over(&mut table, user.table);
+    document::lay_over(&mut table, user.table.clone());
     // The number may be missing, or contradict the plugins.
     table.insert("version".to_owned(), Value::Integer(schema.number()));
     emit::document(&table)

@@ -189,6 +189,22 @@ fn the_runtime_spec_is_the_default_with_the_users_in_it() {
     assert_eq!(merged, expected);
 }
 
+#[test]
+fn credentials_of_registries_are_for_containerd_alone() {
+    let auth = "[plugins.'io.containerd.grpc.v1.cri'.registry.configs.'r.example'.auth]\nusername = 'me'\npassword = 'hunter2'\n";
+    for (text, secret) in [(auth, true), ("[plugins.'io.containerd.grpc.v1.cri'.registry]\nconfig_path = '/x'\n", false)] {
+        for (mut machine, path) in [(Machine::ec2(), CONFIG), (Machine::hybrid(), DROP_IN)] {
+            machine.containerd = "1.7.27";
+            machine.config.containerd.config = text.to_owned();
+            let file = files(&machine.node()).unwrap().into_iter().find(|file| file.path == path).unwrap();
+            assert_eq!((file.secret, file.mode), (secret, if secret { 0o600 } else { 0o644 }), "{text}");
+            let shown = format!("{:?}", explain(&machine.node()));
+            assert!(!shown.contains("hunter2"));
+            assert_eq!(shown.contains("\"me\""), secret);
+        }
+    }
+}
+
 /// Sources of the settings at these paths.
 fn sources<'a>(machine: &Machine, paths: &[&'a str]) -> Vec<(&'a str, serde_json::Value, String)> {
     let settings = explain(&machine.node());
@@ -231,7 +247,7 @@ fn explain_tells_who_decided() {
 fn explain_follows_settings_through_a_migration() {
     let mut machine = with_text(containerd_config("ec2/containerdv2-config/configv2.yaml"));
     let before = sources(&machine, &["version", "plugins.'io.containerd.grpc.v1.cri'.sandbox_image", "grpc.address"]);
-    assert!(before.iter().skip(1).all(|(_, _, source)| source == "user"), "{before:?}");
+    assert!(before.iter().all(|(_, _, source)| source == "user"), "{before:?}");
     let from = to_migrate(&machine.node()).unwrap();
     machine.facts.migrated = Some(Migrated { from, to: fixture("ec2/containerdv2-config/expected-containerd-configv2.toml") });
     let cases = [
