@@ -30,6 +30,8 @@ pub struct Facts {
     pub pci_vendors: Vec<String>,
     /// Kernel parameters of FIPS mode.
     pub fips: bool,
+    /// What `/sys/fs/selinux/enforce` says; none without SELinux.
+    pub selinux_enforcing: Option<bool>,
     /// EC2's view of this machine.
     pub instance: Option<InstanceFacts>,
     /// Limits of the instance type from DescribeInstanceTypes, asked only where our table does not know the type.
@@ -135,6 +137,8 @@ pub struct ClusterFacts {
     pub service_ipv4_cidr: Option<String>,
     /// Service range, IPv6.
     pub service_ipv6_cidr: Option<String>,
+    /// `accessConfig.authenticationMode`: `API`, `API_AND_CONFIG_MAP`, `CONFIG_MAP`.
+    pub authentication_mode: Option<String>,
     /// `remoteNetworkConfig.remoteNodeNetworks`; none if the cluster has no such configuration.
     pub remote_node_networks: Option<Vec<String>>,
     /// `remoteNetworkConfig.remotePodNetworks`.
@@ -251,13 +255,19 @@ pub struct Answers {
     pub api_endpoint_resolved: Option<Answer>,
     /// An unauthenticated request to the API server, with its certificate checked against the cluster's; the text is the status.
     pub api_endpoint: Option<Answer>,
+    /// A request to the API server with the node's own token, where its credentials exist already; the text is the user's name.
+    pub api_authentication: Option<Answer>,
     /// ListAccessEntries: the principals' ARNs with their type, one per line, separated by a space.
     pub access_entries: Option<Answer>,
     /// The serving certificate of an earlier life, `/var/lib/kubelet/pki/kubelet-server-current.pem`.
     pub kubelet_certificate: Option<String>,
+    /// Whether the cluster's certificate authority has signed it. The pure crate has no RSA or ECDSA; without this answer it compares
+    /// names and key identifiers.
+    pub kubelet_certificate_signed: Option<bool>,
     /// Whether a kubelet of an earlier life runs.
     pub kubelet_active: Option<bool>,
-    /// Configuration files that name a proxy → the values of the variables in them, credentials removed.
+    /// Configuration files that name a proxy → the values of the variables in them, credentials removed. Under `environment` stand
+    /// those of our own process.
     pub proxy_files: BTreeMap<String, BTreeMap<String, String>>,
     /// The clock against that of AWS (from the `Date` header), in seconds; positive: ours is ahead.
     pub clock_offset: Option<i64>,

@@ -1,6 +1,13 @@
 //! What is to be done to a machine, in order: data that can be printed, compared and carried out.
 
+mod assemble;
+mod owned;
+mod pending;
+
 use serde::{Deserialize, Serialize};
+
+pub use assemble::{Daemon, Options, first, plan};
+pub use owned::{owned, possible_drop_ins};
 
 use crate::secret::Secret;
 
@@ -12,6 +19,11 @@ pub struct Plan {
     pub node: String,
     /// In this order.
     pub phases: Vec<Phase>,
+    /// Paths that phases write which the user has left out (`--skip run`, `--daemon kubelet`): ours too, so nobody removes them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// Whether files of ours that the plan no longer names may be removed: it holds all that this configuration writes.
+    pub whole: bool,
 }
 
 /// Steps that belong together, under the name that timings and progress show.
@@ -27,7 +39,7 @@ pub struct Phase {
 }
 
 /// The two halves of `init`, as EC2's boot runs them before and after the user's own scripts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Half {
     /// Before both: what a hybrid node does first (`--skip preprocess`).
@@ -101,7 +113,8 @@ pub enum Step {
         unit: String,
         /// Start it at each boot.
         enable: bool,
-        /// Restarted if one of these has changed since it was started last (by digest), started if it is not running.
+        /// Restarted if one of these has changed since it was started last (by digest; a file that is not there has one of its own, so
+        /// that a removed drop-in counts as a change), started if it is not running.
         files: Vec<String>,
         /// How long it may take to become active, in seconds.
         wait: u32,
@@ -167,7 +180,7 @@ pub enum Edit {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "disk", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum DiskStep {
-    /// One array of these disks, unless it is assembled already.
+    /// One array of these disks: assembled if they carry its signature, created if they are blank, left alone if it is there.
     Array {
         /// `/dev/md/kubernetes`.
         name: String,
@@ -181,7 +194,7 @@ pub enum DiskStep {
         /// Disk or array.
         device: String,
     },
-    /// A mount unit by UUID, enabled and started.
+    /// A mount unit by UUID, enabled and started; its name and text are [`crate::disks::unit`]'s.
     Mount {
         /// Disk or array.
         device: String,
