@@ -79,10 +79,7 @@ fn an_array_that_is_there_is_taken_under_its_name_of_now() {
     let disks = [member(1, "/dev/md127"), member(2, "/dev/md127")];
     let mounts = [mount("/dev/md127", "/mnt/k8s-disks/0"), mount("/dev/md127", "/var/lib/kubelet")];
     let steps = run(r#"{"strategy":"RAID0","disabledMounts":["Containerd","PodLogs","SOCI"]}"#, &disks, &mounts).unwrap();
-    assert_eq!(
-        steps,
-        ["format /dev/md127", "mount /dev/md127 /mnt/k8s-disks/0", "bind /mnt/k8s-disks/0/kubelet /var/lib/kubelet"]
-    );
+    assert_eq!(steps, ["format /dev/md127", "mount /dev/md127 /mnt/k8s-disks/0", "bind /mnt/k8s-disks/0/kubelet /var/lib/kubelet"]);
 }
 
 #[test]

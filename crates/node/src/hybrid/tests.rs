@@ -63,7 +63,11 @@ fn a_proxy_is_passed_on_wherever_it_is_set() {
     ] {
         let steps = credentials(&config, facts, Plugins::External, "/h").unwrap();
         let content = &file(&steps, "/.aws/config").content;
-        assert_eq!(content.matches("--role-session-name mock-hybrid-node --with-proxy\n").count(), if expected { 2 } else { 0 }, "{content}");
+        assert_eq!(
+            content.matches("--role-session-name mock-hybrid-node --with-proxy\n").count(),
+            if expected { 2 } else { 0 },
+            "{content}"
+        );
     }
 }
 
@@ -123,7 +127,10 @@ fn the_agent_is_configured_registered_started_and_awaited() {
 #[test]
 fn settings_of_the_agent_that_others_made_stay() {
     let mut facts = agent_facts();
-    facts.files.insert(ssm::CONFIG.to_owned(), r#"{"Mds":{"StopTimeoutMillis":1},"Ssm":{"Endpoint":"e","CredentialRetryMaxSleepSeconds":1}}"#.to_owned());
+    facts.files.insert(
+        ssm::CONFIG.to_owned(),
+        r#"{"Mds":{"StopTimeoutMillis":1},"Ssm":{"Endpoint":"e","CredentialRetryMaxSleepSeconds":1}}"#.to_owned(),
+    );
     let steps = credentials(&ssm_config(false), &facts, Plugins::Builtin, "/h").unwrap();
     let written: serde_json::Value = serde_json::from_str(&file(&steps, ssm::CONFIG).content).unwrap();
     assert_eq!(written["Mds"]["StopTimeoutMillis"], 1);
@@ -142,7 +149,10 @@ fn what_keeps_ssm_from_working_is_told_at_once() {
     facts.files.insert(ssm::CONFIG.to_owned(), "{".to_owned());
     facts.files.insert(ssm::REGISTRATION.to_owned(), r#"{"ManagedInstanceID":"mi-1","Region":"eu-west-1"}"#.to_owned());
     let findings = credentials(&config, &facts, Plugins::Builtin, "/h").unwrap_err();
-    assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["ssm.agent", "ssm.region", "ssm.code", "ssm.agent-config"]);
+    assert_eq!(
+        findings.iter().map(|finding| finding.code).collect::<Vec<_>>(),
+        ["ssm.agent", "ssm.region", "ssm.code", "ssm.agent-config"]
+    );
     assert!(findings.iter().all(|finding| finding.fix.is_some()));
     facts.files.insert(ssm::REGISTRATION.to_owned(), "{}".to_owned());
     assert_eq!(ssm::registration(&facts).unwrap_err().code, "ssm.registration");

@@ -1,10 +1,13 @@
 //! Puts phases together in the order of both nodeadms (node-bootstrap: EC2 marks the boot, then disks, then daemons; outside,
 //! credentials come first, then the machine, then files and daemons).
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use hybridge_report::Finding;
 
 use super::pending::{containerd, environment, kubelet, name_resolution};
-use super::{File, Half, Phase, Plan, Step, owned};
+use super::{Edit, File, Half, Phase, Plan, Step, owned};
 use crate::config::{NodeConfig, Shape};
 use crate::facts::Facts;
 use crate::node::{Node, Plugins};
@@ -60,6 +63,7 @@ pub fn plan(node: &Node<'_>, options: &Options) -> Result<Plan, Vec<Finding>> {
     if let Some(file) = name_resolution::file(node) {
         phases.push((name_resolution_phase(file), None));
     }
+    phases.push((Phase { name: "hosts", half: Half::Config, steps: take(hosts(node), &mut findings) }, None));
     let containerd = take(containerd::files(node), &mut findings);
     let kubelet = take(kubelet::files(node), &mut findings);
     let files_of = |name, files: &[File], links: Vec<(String, String)>| {
@@ -120,6 +124,23 @@ fn name_resolution_phase(file: File) -> Phase {
     let files = vec![file.path.clone()];
     let service = Step::Service { unit: "systemd-resolved.service".to_owned(), enable: false, files, wait: SERVICE_WAIT };
     Phase { name: "name-resolution", half: Half::Config, steps: vec![Step::Write(file), service] }
+}
+
+/// The API server of a local cluster on an Outpost, so that the node finds it while the Outpost has no link to its region.
+fn hosts(node: &Node<'_>) -> Result<Vec<Step>, Vec<Finding>> {
+    let host = node.cluster.host.as_str();
+    if node.cluster.outpost_id.is_none() || host.parse::<IpAddr>().is_ok() {
+        return Ok(Vec::new());
+    }
+    let addresses = node.facts.resolved.get(host).map(Vec::as_slice).unwrap_or_default();
+    if addresses.is_empty() {
+        let finding = Finding::error("outpost.host", host, "has no address; a local cluster's API server is written to /etc/hosts");
+        return Err(vec![finding.fix("check the DNS of the subnet: the name is that of the cluster's private hosted zone")]);
+    }
+    // DNS turns its answers round; the file shall stay the same.
+    let sorted: BTreeSet<IpAddr> = addresses.iter().copied().collect();
+    let entries = sorted.into_iter().map(|address| (address, host.to_owned())).collect();
+    Ok(vec![Step::Edit { path: "/etc/hosts".to_owned(), edit: Edit::Hosts { entries } }])
 }
 
 fn containerd_phase(node: &Node<'_>, files: &[File], outside: bool) -> Phase {
