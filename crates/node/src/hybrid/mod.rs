@@ -31,7 +31,7 @@ pub fn credentials(config: &NodeConfig, facts: &Facts, plugins: Plugins, executa
     if let Some(settings) = &hybrid.iam_roles_anywhere {
         let signer = roles_anywhere::Signer { settings, plugins, executable, proxied: proxied(config, facts) };
         let file = signer.aws_config(&config.cluster.region)?;
-        let files = vec![file.path.clone(), settings.certificate_path.clone(), settings.private_key_path.clone()];
+        let files = vec![file.path.clone(), settings.certificate_path.clone()];
         steps.push(Step::Write(file));
         if hybrid.enable_credentials_file {
             steps.extend(shared(&signer, &files));
