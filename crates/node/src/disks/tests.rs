@@ -111,12 +111,15 @@ fn single_disks_keep_their_number_whatever_comes_and_goes() {
     );
 }
 
+/// Settings, disks, mounts, codes of findings.
+type Refused<'a> = (&'a str, Vec<Disk>, Vec<Mount>, &'a [&'a str]);
+
 #[test]
 fn nothing_that_holds_data_is_overwritten() {
     let raid0 = r#"{"strategy":"RAID0"}"#;
     let each = r#"{"strategy":"Mount"}"#;
     let md = || member(1, "/dev/md127");
-    let cases: [(&str, Vec<Disk>, Vec<Mount>, &[&str]); 13] = [
+    let cases: [Refused<'_>; 13] = [
         (r#"{"strategy":"RAID10"}"#, vec![disk(1), disk(2), disk(3)], vec![], &["disks.too-few"]),
         (r#"{"strategy":"RAID0","mountPath":"data"}"#, vec![disk(1)], vec![], &["disks.mount-path"]),
         (r#"{"strategy":"RAID0","mountPath":"/a/../b"}"#, vec![disk(1)], vec![], &["disks.mount-path"]),

@@ -77,10 +77,11 @@ fn a_document_of_hybrid_shape_without_its_block_is_a_node_on_ec2() {
 }
 
 type Change = fn(&mut NodeConfig, &mut Facts);
+type Missing = (fn() -> NodeConfig, Change, &'static [&'static str]);
 
 #[test]
 fn each_thing_that_is_missing_has_its_finding() {
-    let cases: [(fn() -> NodeConfig, Change, &[&str]); 16] = [
+    let cases: [Missing; 16] = [
         (|| config(EC2), |_, facts| facts.instance = None, &["facts.instance"]),
         (|| config(EC2), |_, facts| facts.instance.as_mut().unwrap().private_dns_name = None, &["node.name"]),
         (|| config(EC2), |_, facts| facts.instance.as_mut().unwrap().region.clear(), &["cluster.region"]),
