@@ -230,7 +230,9 @@ fn flatten(at: &mut Vec<String>, map: &Map<String, Value>, leaves: &mut Vec<Leaf
         match value {
             // Nothing in it, so nothing of the generated map below it changes.
             Value::Object(map) => flatten(at, map, leaves),
-            value => leaves.push(Leaf { path: at.clone(), value: value.clone(), source: "user: kubelet.config".to_owned() }),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                leaves.push(Leaf { path: at.clone(), value: value.clone(), source: "user: kubelet.config".to_owned() })
+            }
         }
         at.pop();
     }

@@ -45,7 +45,7 @@ pub(super) fn value(expression: &Expr, vars: &Vars) -> Result<Value, CelError> {
         Kind::Negative(inner) => match value(inner, vars)? {
             Value::Int(number) => Value::Int(number.checked_neg().ok_or_else(|| none(format!("-({number}) overflows 64 bits")))?),
             Value::Double(number) => Value::Double(-number),
-            other => return Err(none(format!("- does not take {other}"))),
+            other @ (Value::Uint(_) | Value::Text(_) | Value::Bool(_)) => return Err(none(format!("- does not take {other}"))),
         },
         Kind::If(condition, then, otherwise) => value(if truth(condition, vars)? { then } else { otherwise }, vars)?,
         Kind::Convert(to, inner) => {
@@ -67,7 +67,9 @@ pub(super) fn value(expression: &Expr, vars: &Vars) -> Result<Value, CelError> {
 fn truth(expression: &Expr, vars: &Vars) -> Result<bool, CelError> {
     match value(expression, vars)? {
         Value::Bool(truth) => Ok(truth),
-        other => Err(CelError::Value { column: expression.column, what: format!("{other} is neither true nor false") }),
+        other @ (Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Text(_)) => {
+            Err(CelError::Value { column: expression.column, what: format!("{other} is neither true nor false") })
+        }
     }
 }
 
@@ -156,7 +158,7 @@ fn convert(to: Type, from: &Value) -> Option<Value> {
         .map(Value::Double),
         Type::Text => Some(Value::Text(match from {
             Value::Text(text) => text.clone(),
-            other => other.to_string(),
+            other @ (Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::Bool(_)) => other.to_string(),
         })),
         Type::Bool => None,
     }

@@ -93,7 +93,9 @@ pub(super) fn parse(text: &str) -> Result<Expr, CelError> {
     let expression = parser.ternary()?;
     match &parser.here().kind {
         Word::End => Ok(expression),
-        word => Err(parser.unexpected(word, "the end, or an operator")),
+        word @ (Word::Int(_) | Word::Uint(_) | Word::Double(_) | Word::Text(_) | Word::Name(_) | Word::Sign(_)) => {
+            Err(parser.unexpected(word, "the end, or an operator"))
+        }
     }
 }
 

@@ -56,11 +56,13 @@ pub(super) fn of(expression: &Expr) -> Result<Type, CelError> {
         Kind::Bool(_) => Ok(Type::Bool),
         Kind::Not(inner) => match of(inner)? {
             Type::Bool => Ok(Type::Bool),
-            other => wrong(format!("! takes true or false, not a value of type {other}")),
+            other @ (Type::Int | Type::Uint | Type::Double | Type::Text) => {
+                wrong(format!("! takes true or false, not a value of type {other}"))
+            }
         },
         Kind::Negative(inner) => match of(inner)? {
             number @ (Type::Int | Type::Double) => Ok(number),
-            other => wrong(format!("- takes an int or a double, not a value of type {other}")),
+            other @ (Type::Uint | Type::Text | Type::Bool) => wrong(format!("- takes an int or a double, not a value of type {other}")),
         },
         Kind::Convert(to, inner) => match (to, of(inner)?) {
             (_, Type::Bool) if *to != Type::Text => wrong(format!("{to}() takes no bool; write … ? 1 : 0")),
