@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use hybridge_report::Finding;
 
+use crate::config::NodeConfig;
 use crate::node::Node;
 use crate::plan::File;
 
@@ -25,8 +26,8 @@ pub fn files(node: &Node) -> Vec<File> {
 }
 
 /// What `default` sets for our own process too, so that calls of AWS go by the same proxy.
-pub fn own(node: &Node) -> Vec<(String, String)> {
-    let default = node.config.instance.environment.get(DEFAULT);
+pub fn own(config: &NodeConfig) -> Vec<(String, String)> {
+    let default = config.instance.environment.get(DEFAULT);
     default.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
@@ -259,7 +260,7 @@ mod tests {
         let variables = |value: &str| BTreeMap::from([("HTTPS_PROXY".to_owned(), value.to_owned())]);
         machine.config.instance.environment =
             BTreeMap::from([("default".to_owned(), variables("http://a")), ("kubelet".to_owned(), variables("http://b"))]);
-        assert_eq!(own(&machine.node()), [("HTTPS_PROXY".to_owned(), "http://a".to_owned())]);
+        assert_eq!(own(&machine.config), [("HTTPS_PROXY".to_owned(), "http://a".to_owned())]);
     }
 
     #[test]

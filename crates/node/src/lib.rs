@@ -11,20 +11,17 @@
 
 pub mod config;
 pub mod containerd;
+pub mod disks;
 pub mod environment;
 pub mod explain;
 pub mod facts;
-pub mod links;
 pub mod fstab;
 pub mod hosts;
-pub mod name_resolution;
-pub mod disks;
-pub mod facts;
 pub mod hybrid;
-pub mod explain;
-pub mod facts;
 pub mod kubelet;
+pub mod links;
 pub mod max_pods;
+pub mod name_resolution;
 pub mod node;
 pub mod plan;
 pub mod resolve;

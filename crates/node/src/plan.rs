@@ -2,7 +2,6 @@
 
 mod assemble;
 mod owned;
-mod pending;
 
 use serde::{Deserialize, Serialize};
 

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::config::{NodeConfig, Shape};
 use crate::facts::{ClusterFacts, Facts, InstanceFacts};
+use crate::hosts::endpoint_host;
 use crate::hybrid::ssm;
 use crate::node::{Cluster, Node, Plugins};
 use crate::version::Version;
@@ -118,7 +119,7 @@ fn cluster(config: &NodeConfig, facts: &Facts, findings: &mut Vec<Finding>) -> O
     let endpoint = or(&given.api_server_endpoint, described.map(|cluster| cluster.endpoint.as_str()));
     let authority = or(&given.certificate_authority, described.map(|cluster| cluster.certificate_authority.as_str()));
     let cidr = or(&given.cidr, described.and_then(|cluster| cluster.service_ipv4_cidr.as_deref()));
-    let host = host(&endpoint).map(str::to_owned);
+    let host = endpoint_host(&endpoint);
     if host.is_none() {
         findings.push(
             Finding::error("cluster.endpoint", "cluster.apiServerEndpoint", format!("{endpoint:?} is no URL of an API server"))
@@ -256,18 +257,6 @@ fn installed(
 /// Why a fact is missing, to stand at the end of a sentence.
 fn why(facts: &Facts, fact: &str) -> String {
     facts.missing.get(fact).map(|why| format!(": {why}")).unwrap_or_default()
-}
-
-/// Host of an `https://host[:port][/path]` URL, without the brackets of an IPv6 address.
-pub fn host(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("https://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = match authority.strip_prefix('[') {
-        Some(inner) => inner.split_once(']').map(|(host, _)| host)?,
-        None => authority.split(':').next()?,
-    };
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    (!host.is_empty() && host.bytes().all(allowed)).then_some(host)
 }
 
 /// The text inside of base64. Whether it is a certificate is for who reads it: upstream writes whatever it is.

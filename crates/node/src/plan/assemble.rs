@@ -6,13 +6,12 @@ use std::net::IpAddr;
 
 use hybridge_report::Finding;
 
-use super::pending::{containerd, environment, kubelet, name_resolution};
 use super::{Edit, File, Half, Phase, Plan, Step, owned};
 use crate::config::{NodeConfig, Shape};
 use crate::facts::Facts;
 use crate::node::{Node, Plugins};
 use crate::validate::Skips;
-use crate::{disks, hybrid};
+use crate::{containerd, disks, environment, hybrid, kubelet, name_resolution};
 
 /// Tells the network helpers of the AMI that interfaces from now on belong to the CNI.
 pub(super) const MARKER: &str = "/run/nodeadm/init";

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::config::{NodeConfig, Shape};
+use crate::hosts::endpoint_host;
 use crate::hybrid::ssm;
-use crate::resolve::{INSTANCE_ID_NODE_NAME, cluster_is_whole, host};
+use crate::resolve::{INSTANCE_ID_NODE_NAME, cluster_is_whole};
 use crate::validate::{Check, Skips};
 
 /// A question for the network or AWS, answered in [`crate::facts::Answers`].
@@ -74,7 +75,7 @@ pub fn wanted(config: &NodeConfig) -> Wanted {
     wanted.programs.extend(["/usr/bin/nvidia-container-runtime", "/etc/eks/image-credential-provider/ecr-credential-provider"]);
     wanted.disks = config.instance.local_storage.strategy.is_some();
     if config.cluster.enable_outpost == Some(true) {
-        wanted.names.extend(host(&config.cluster.api_server_endpoint).map(str::to_owned));
+        wanted.names.extend(endpoint_host(&config.cluster.api_server_endpoint));
     }
     match &config.hybrid {
         None => on_ec2(config, &mut wanted),

@@ -4,7 +4,7 @@ use hybridge_report::Finding;
 
 use super::Subject;
 use crate::facts::Answer;
-use crate::resolve::host;
+use crate::hosts::endpoint_host;
 
 pub(super) fn ssm(subject: &Subject<'_>) -> Vec<Finding> {
     reach("ssm.endpoint", endpoint("ssm", subject), subject.facts.answers.ssm_endpoint.as_ref())
@@ -41,7 +41,7 @@ pub(super) fn api_host(subject: &Subject<'_>) -> String {
     let given = &subject.config.cluster.api_server_endpoint;
     let described = subject.facts.cluster.as_ref().map(|cluster| cluster.endpoint.as_str()).unwrap_or_default();
     let url = if given.is_empty() { described } else { given };
-    host(url).map_or_else(|| "API server".to_owned(), str::to_owned)
+    endpoint_host(url).unwrap_or_else(|| "API server".to_owned())
 }
 
 pub(super) fn api(subject: &Subject<'_>) -> Vec<Finding> {
