@@ -122,21 +122,21 @@ fn cluster(config: &NodeConfig, facts: &Facts, findings: &mut Vec<Finding>) -> O
     let host = endpoint_host(&endpoint);
     if host.is_none() {
         findings.push(
-            Finding::error("cluster.endpoint", "cluster.apiServerEndpoint", format!("{endpoint:?} is no URL of an API server"))
+            Finding::error("cluster.endpoint", "spec.cluster.apiServerEndpoint", format!("{endpoint:?} is no URL of an API server"))
                 .fix("write it as `aws eks describe-cluster` shows it, https://….eks.amazonaws.com"),
         );
     }
     let certificate_authority = pem(&authority);
     if certificate_authority.is_none() {
         findings.push(
-            Finding::error("cluster.certificate-authority", "cluster.certificateAuthority", "is no base64 of PEM text")
+            Finding::error("cluster.certificate-authority", "spec.cluster.certificateAuthority", "is no base64 of PEM text")
                 .fix("write certificateAuthority.data as `aws eks describe-cluster` shows it"),
         );
     }
     let service_cidr = cidr.parse::<IpNet>().ok();
     if service_cidr.is_none() {
         findings.push(
-            Finding::error("cluster.cidr", "cluster.cidr", format!("{cidr:?} is no service range"))
+            Finding::error("cluster.cidr", "spec.cluster.cidr", format!("{cidr:?} is no service range"))
                 .fix("write kubernetesNetworkConfig.serviceIpv4Cidr (or serviceIpv6Cidr) of the cluster, such as 10.100.0.0/16"),
         );
     }
@@ -154,12 +154,12 @@ fn described<'a>(config: &NodeConfig, facts: &'a Facts, findings: &mut Vec<Findi
     let place = format!("cluster {}", config.cluster.name);
     if config.hybrid.is_none() && config.shape == Shape::Ec2 {
         let what = "apiServerEndpoint, certificateAuthority and cidr are not all given";
-        findings.push(Finding::error("cluster.incomplete", "cluster", what).fix("write all three; on EC2 they are not asked of AWS"));
+        findings.push(Finding::error("cluster.incomplete", "spec.cluster", what).fix("write all three; on EC2 they are not asked of AWS"));
         return None;
     }
     let Some(cluster) = &facts.cluster else {
         findings.push(Finding::error("cluster.unknown", place, format!("EKS did not describe it{}", why(facts, "cluster"))).fix(
-            "allow the node's role eks:DescribeCluster, check cluster.name and cluster.region, or write apiServerEndpoint, certificateAuthority and cidr",
+            "allow the node's role eks:DescribeCluster, check spec.cluster.name and spec.cluster.region, or write apiServerEndpoint, certificateAuthority and cidr",
         ));
         return None;
     };
@@ -179,7 +179,7 @@ fn described<'a>(config: &NodeConfig, facts: &'a Facts, findings: &mut Vec<Findi
     if config.cluster.cidr.is_empty() && cluster.service_ipv4_cidr.is_none() {
         findings.push(
             Finding::error("cluster.ipv6", place, "has no IPv4 service range; nodes outside need one")
-                .fix("use a cluster with ipFamily ipv4, or write cluster.cidr"),
+                .fix("use a cluster with ipFamily ipv4, or write spec.cluster.cidr"),
         );
     }
     (findings.len() == before).then_some(cluster)
@@ -217,7 +217,7 @@ fn name(config: &NodeConfig, facts: &Facts, instance: Option<&InstanceFacts>, fi
     if name.is_none() {
         let what = format!("the private DNS name of {} is not known{}", instance.id, why(facts, "privateDnsName"));
         findings.push(Finding::error("node.name", "instance", what).fix(format!(
-            "allow the node's role ec2:DescribeInstances, or set featureGates.{INSTANCE_ID_NODE_NAME}: true to call nodes by their instance id"
+            "allow the node's role ec2:DescribeInstances, or set spec.featureGates.{INSTANCE_ID_NODE_NAME}: true to call nodes by their instance id"
         )));
     }
     name
@@ -229,7 +229,8 @@ fn region(config: &NodeConfig, instance: Option<&InstanceFacts>, findings: &mut 
     // Without an instance that was said already.
     if known.is_none() && (config.hybrid.is_some() || instance.is_some()) {
         findings.push(
-            Finding::error("cluster.region", "cluster.region", "is not known").fix("write the region of the cluster, such as eu-central-1"),
+            Finding::error("cluster.region", "spec.cluster.region", "is not known")
+                .fix("write the region of the cluster, such as eu-central-1"),
         );
     }
     known

@@ -17,11 +17,11 @@ pub const MOUNT_PATH: &str = "/mnt/k8s-disks";
 /// Name of the array.
 pub const ARRAY: &str = "/dev/md/kubernetes";
 
-const PLACE: &str = "instance.localStorage";
+const PLACE: &str = "spec.instance.localStorage";
 /// Signature of a member of an array, as blkid names it.
 const MEMBER: &str = "linux_raid_member";
-/// File systems that are used as they are when a disk holds one.
-const FILE_SYSTEMS: [&str; 2] = ["xfs", "ext4"];
+/// File system that is used as it is when a disk holds it; others are somebody else's.
+const FILE_SYSTEM: &str = "xfs";
 
 /// What is to be done to the disks; nothing without a strategy or without disks.
 ///
@@ -36,6 +36,10 @@ pub fn steps(node: &Node<'_>) -> Result<Vec<Step>, Vec<Finding>> {
     disks.dedup_by(|a, b| a.id == b.id);
     if disks.is_empty() {
         return Ok(Vec::new());
+    }
+    let unknown: Vec<Finding> = disks.iter().filter_map(|disk| unknown(disk, node.facts)).collect();
+    if !unknown.is_empty() {
+        return Err(unknown);
     }
     let steps = match strategy {
         Strategy::Raid0 => array(&disks, 0, &root, storage, node.facts)?,
@@ -71,14 +75,14 @@ fn array(disks: &[&Disk], level: u8, root: &str, storage: &LocalStorage, facts: 
     {
         return Err(vec![occupied(&path, mount)]);
     }
-    let device = assembled.clone().unwrap_or_else(|| ARRAY.to_owned());
-    let mut steps = Vec::new();
-    if assembled.is_none() {
-        let members = disks.iter().map(|disk| disk.id.clone()).collect();
-        steps.push(DiskStep::Array { name: ARRAY.to_owned(), level, members });
-    }
-    steps.push(DiskStep::Format { device: device.clone() });
-    steps.push(DiskStep::Mount { device, path: path.clone() });
+    // Under the name of the plan also where the kernel has given the array another one: the same machine has the same plan.
+    let device = ARRAY.to_owned();
+    let members = disks.iter().map(|disk| disk.id.clone()).collect();
+    let mut steps = vec![
+        DiskStep::Array { name: device.clone(), level, members },
+        DiskStep::Format { device: device.clone() },
+        DiskStep::Mount { device, path: path.clone() },
+    ];
     steps.extend(binds(&path, assembled.as_deref(), storage, facts));
     Ok(steps)
 }
@@ -139,7 +143,7 @@ fn each(disks: &[&Disk], root: &str, facts: &Facts) -> Result<Vec<DiskStep>, Vec
                 }
             }
             None => match disk.signature.as_deref() {
-                Some(signature) if !FILE_SYSTEMS.contains(&signature) => findings.push(holds(disk, signature)),
+                Some(signature) if signature != FILE_SYSTEM => findings.push(holds(disk, signature)),
                 Some(_) | None if disk.array.is_some() => findings.push(holds(disk, MEMBER)),
                 Some(_) | None => free.push(disk),
             },
@@ -201,6 +205,13 @@ fn is_device(disk: &Disk, device: &str) -> bool {
 /// Device that is mounted at `path`; the last line counts, as it covers the others.
 fn mounted_at<'a>(facts: &'a Facts, path: &str) -> Option<&'a str> {
     facts.mounts.iter().rev().find(|mount| mount.path == path).map(|mount| mount.device.as_str())
+}
+
+/// A disk that could not be read must not count as blank.
+fn unknown(disk: &Disk, facts: &Facts) -> Option<Finding> {
+    let why = facts.missing.get(&disk.id)?;
+    let finding = Finding::error("disks.unknown", disk.id.as_str(), format!("what is on it is not known: {why}"));
+    Some(finding.fix(format!("look at it with `blkid -p {}`, and clear it if nothing on it is needed: wipefs --all {0}", disk.id)))
 }
 
 fn holds(disk: &Disk, signature: &str) -> Finding {

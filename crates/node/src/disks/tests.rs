@@ -23,7 +23,9 @@ fn mount(device: &str, path: &str) -> Mount {
 fn run(storage: &str, disks: &[Disk], mounts: &[Mount]) -> Result<Vec<String>, Vec<Finding>> {
     let mut config = NodeConfig::default();
     config.instance.local_storage = serde_json::from_str(storage).unwrap();
-    let facts = Facts { disks: disks.to_vec(), mounts: mounts.to_vec(), ..Facts::default() };
+    let mut facts = Facts { disks: disks.to_vec(), mounts: mounts.to_vec(), ..Facts::default() };
+    // A disk of that number could not be read.
+    facts.missing.insert(disk(13).id, "I/O error".to_owned());
     let cluster = Cluster {
         name: "c".to_owned(),
         outpost_id: None,
@@ -75,11 +77,11 @@ fn an_array_holds_the_directories_that_grow() {
 }
 
 #[test]
-fn an_array_that_is_there_is_taken_under_its_name_of_now() {
+fn an_array_that_is_there_gives_the_same_plan_as_on_the_first_day() {
+    let storage = r#"{"strategy":"RAID0"}"#;
     let disks = [member(1, "/dev/md127"), member(2, "/dev/md127")];
     let mounts = [mount("/dev/md127", "/mnt/k8s-disks/0"), mount("/dev/md127", "/var/lib/kubelet")];
-    let steps = run(r#"{"strategy":"RAID0","disabledMounts":["Containerd","PodLogs","SOCI"]}"#, &disks, &mounts).unwrap();
-    assert_eq!(steps, ["format /dev/md127", "mount /dev/md127 /mnt/k8s-disks/0", "bind /mnt/k8s-disks/0/kubelet /var/lib/kubelet"]);
+    assert_eq!(run(storage, &disks, &mounts).unwrap(), run(storage, &[disk(1), disk(2)], &[]).unwrap());
 }
 
 #[test]
@@ -97,7 +99,7 @@ fn settings_decide_where_and_what_is_moved() {
 #[test]
 fn single_disks_keep_their_number_whatever_comes_and_goes() {
     let mounts = [mount("/dev/nvme2n1", "/mnt/k8s-disks/1"), mount("/dev/nvme4n1", "/data")];
-    let steps = run(r#"{"strategy":"Mount"}"#, &[disk(1), with(2, "xfs"), with(3, "ext4"), with(4, "xfs")], &mounts).unwrap();
+    let steps = run(r#"{"strategy":"Mount"}"#, &[disk(1), with(2, "xfs"), with(3, "xfs"), with(4, "xfs")], &mounts).unwrap();
     assert_eq!(
         steps,
         [
@@ -119,7 +121,8 @@ fn nothing_that_holds_data_is_overwritten() {
     let raid0 = r#"{"strategy":"RAID0"}"#;
     let each = r#"{"strategy":"Mount"}"#;
     let md = || member(1, "/dev/md127");
-    let cases: [Refused<'_>; 13] = [
+    let cases: [Refused<'_>; 14] = [
+        (raid0, vec![disk(1), disk(13)], vec![], &["disks.unknown"]),
         (r#"{"strategy":"RAID10"}"#, vec![disk(1), disk(2), disk(3)], vec![], &["disks.too-few"]),
         (r#"{"strategy":"RAID0","mountPath":"data"}"#, vec![disk(1)], vec![], &["disks.mount-path"]),
         (r#"{"strategy":"RAID0","mountPath":"/a/../b"}"#, vec![disk(1)], vec![], &["disks.mount-path"]),
@@ -130,7 +133,7 @@ fn nothing_that_holds_data_is_overwritten() {
         (raid0, vec![md(), member(2, "/dev/md126")], vec![], &["disks.other-array"]),
         (raid0, vec![disk(1), with(2, MEMBER)], vec![], &["disks.other-array"]),
         (raid0, vec![disk(1)], vec![mount("/dev/sdb", "/mnt/k8s-disks/0")], &["disks.occupied"]),
-        (each, vec![with(1, "LVM2_member")], vec![], &["disks.holds-data"]),
+        (each, vec![with(1, "ext4")], vec![], &["disks.holds-data"]),
         (each, vec![md()], vec![], &["disks.holds-data"]),
         (each, vec![disk(1)], vec![mount("/dev/sdb", "/mnt/k8s-disks/1")], &["disks.occupied"]),
     ];

@@ -39,7 +39,7 @@ impl Signer<'_> {
             .map(|(field, value)| {
                 Finding::error(
                     "roles-anywhere.value",
-                    format!("hybrid.iamRolesAnywhere.{field}"),
+                    format!("spec.hybrid.iamRolesAnywhere.{field}"),
                     format!("{value:?} cannot stand in an AWS configuration file"),
                 )
                 .fix("remove quotation marks, line breaks and other control characters")

@@ -82,16 +82,16 @@ pub fn steps(activation: &Ssm, region: &str, facts: &Facts) -> Result<Vec<Step>,
             Finding::error(
                 "ssm.region",
                 REGISTRATION,
-                format!("this machine is registered in {} as {}, cluster.region is {region}", found.region, found.instance),
+                format!("this machine is registered in {} as {}, spec.cluster.region is {region}", found.region, found.instance),
             )
-            .fix(format!("set cluster.region to {}, or deregister the machine and make an activation in {region}", found.region)),
+            .fix(format!("set spec.cluster.region to {}, or deregister the machine and make an activation in {region}", found.region)),
         ),
         Ok(_) => {}
         Err(finding) => findings.push(finding),
     }
     if activation.activation_code.is_none() {
         findings.push(
-            Finding::error("ssm.code", "hybrid.ssm.activationCode", "is missing")
+            Finding::error("ssm.code", "spec.hybrid.ssm.activationCode", "is missing")
                 .fix("write the code that `aws ssm create-activation` gave, beside its id"),
         );
     }

@@ -55,7 +55,7 @@ pub fn partitions(config: &NodeConfig, facts: &Facts) -> Vec<Finding> {
                     swap.path.as_str(),
                     "is a swap partition in use; failSwapOn is false, so it stays",
                 )
-                .fix("set kubelet.config.memorySwap.swapBehavior to say what pods may use of it, or turn it off");
+                .fix("set spec.kubelet.config.memorySwap.swapBehavior to say what pods may use of it, or turn it off");
             }
             let what = if swap.path.contains("zram") {
                 "is swap in memory that the distribution makes at each boot"
@@ -68,7 +68,7 @@ pub fn partitions(config: &NodeConfig, facts: &Facts) -> Vec<Finding> {
                 format!("turn it off: `swapoff {}`, and remove its line from {FSTAB} (or mask its .swap unit)", swap.path)
             };
             Finding::error("swap.partition", swap.path.as_str(), format!("{what}; kubelet does not start with swap"))
-                .fix(format!("{fix}; or set kubelet.config.failSwapOn to false"))
+                .fix(format!("{fix}; or set spec.kubelet.config.failSwapOn to false"))
         })
         .collect()
 }

@@ -27,7 +27,8 @@ pub(super) fn service_environment(service: &str) -> String {
 /// Files and links that this plan keeps, also those of phases that were left out, sorted. What was ours and is not among them may be
 /// removed, if [`Plan::whole`].
 ///
-/// Not among them: parts of other people's files ([`Step::Edit`]), and mount units, which must outlive a change of strategy.
+/// Not among them: parts of other people's files ([`Step::Edit`]), the agent's configuration, in which users have settings too, and
+/// mount units, which must outlive a change of strategy.
 pub fn owned(plan: &Plan) -> Vec<String> {
     let mut paths: Vec<String> = plan.phases.iter().flat_map(paths).chain(plan.left_out.iter().cloned()).collect();
     paths.sort();
@@ -38,7 +39,7 @@ pub fn owned(plan: &Plan) -> Vec<String> {
 /// Files and links of one phase.
 pub(super) fn paths(phase: &Phase) -> impl Iterator<Item = String> {
     phase.steps.iter().filter_map(|step| match step {
-        Step::Write(file) => Some(file.path.clone()),
+        Step::Write(file) => Some(file.path.clone()).filter(|path| path != ssm::CONFIG),
         Step::Symlink { path, .. } => Some(path.clone()),
         Step::Edit { .. }
         | Step::DaemonReload
@@ -81,7 +82,7 @@ pub fn possible_drop_ins() -> Vec<(&'static str, &'static str)> {
         ("AWS_CONFIG_PATH", "hybrid with Roles Anywhere; /etc/aws/hybrid/config unless the document says otherwise"),
         ("/etc/systemd/system/aws_signing_helper_update.service", "hybrid with Roles Anywhere, enableCredentialsFile"),
         (SHARED, "hybrid with SSM, enableCredentialsFile; a link to /root/.aws"),
-        (ssm::CONFIG, "hybrid with SSM"),
+        (ssm::CONFIG, "hybrid with SSM; over what is there, and never removed"),
         (system::SYSCTL, "hybrid"),
     ]
 }

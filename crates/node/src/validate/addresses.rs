@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::Subject;
 
 const FLAG: &str = "--node-ip";
-const PLACE: &str = "kubelet.flags";
+const PLACE: &str = "spec.kubelet.flags";
 
 pub(super) fn node_ip(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();

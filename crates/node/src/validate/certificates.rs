@@ -35,13 +35,13 @@ fn own(subject: &Subject<'_>, settings: &RolesAnywhere) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(problem) = &facts.key_problem {
         findings.push(Finding::error("certificate.key", settings.private_key_path.as_str(), format!("cannot be used: {problem}")).fix(
-            "put the certificate's private key there as PEM, readable by root; or name another hybrid.iamRolesAnywhere.privateKeyPath",
+            "put the certificate's private key there as PEM, readable by root; or name another spec.hybrid.iamRolesAnywhere.privateKeyPath",
         ));
     }
     let Some(text) = &facts.certificate else {
         findings.push(
             Finding::error("certificate.missing", path, "there is no certificate")
-                .fix("put the node's certificate there as PEM, or name another hybrid.iamRolesAnywhere.certificatePath"),
+                .fix("put the node's certificate there as PEM, or name another spec.hybrid.iamRolesAnywhere.certificatePath"),
         );
         return findings;
     };
@@ -77,7 +77,7 @@ fn subject_name(certificate: &X509Certificate<'_>, settings: &RolesAnywhere) -> 
             settings.certificate_path.as_str(),
             format!("its common name is {name:?}, the node's name {:?}; the documented trust policy wants them equal", settings.node_name),
         )
-        .fix("set hybrid.iamRolesAnywhere.nodeName to the common name, or request a certificate with the node's name")
+        .fix("set spec.hybrid.iamRolesAnywhere.nodeName to the common name, or request a certificate with the node's name")
     })
 }
 

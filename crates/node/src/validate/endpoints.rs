@@ -24,7 +24,7 @@ fn endpoint(service: &str, subject: &Subject<'_>) -> String {
 fn reach(code: &'static str, place: String, answer: Option<&Answer>) -> Vec<Finding> {
     let Some(why) = bad(answer) else { return Vec::new() };
     vec![Finding::error(code, place.as_str(), format!("cannot be reached: {why}")).fix(format!(
-        "check cluster.region, and let the machine reach https://{place}: firewall, proxy, or a VPC endpoint with its name in DNS"
+        "check spec.cluster.region, and let the machine reach https://{place}: firewall, proxy, or a VPC endpoint with its name in DNS"
     ))]
 }
 
@@ -52,11 +52,11 @@ pub(super) fn api(subject: &Subject<'_>) -> Vec<Finding> {
         Some(Answer::Good(status)) if ["401", "403", "200"].iter().any(|known| status.starts_with(known)) => Vec::new(),
         Some(Answer::Good(status)) => vec![
             Finding::error("api.answer", place, format!("answers {status} where an API server says 401 or 403"))
-                .fix("check that nothing else answers in its place: a proxy, a captive portal, a wrong cluster.apiServerEndpoint"),
+                .fix("check that nothing else answers in its place: a proxy, a captive portal, a wrong spec.cluster.apiServerEndpoint"),
         ],
         Some(Answer::Bad(why) | Answer::Forbidden(why)) => vec![
             Finding::error("api.endpoint", place, format!("cannot be reached: {why}"))
-                .fix("let the machine reach port 443 of it; if its certificate is refused, compare cluster.certificateAuthority with the cluster's"),
+                .fix("let the machine reach port 443 of it; if its certificate is refused, compare spec.cluster.certificateAuthority with the cluster's"),
         ],
     }
 }

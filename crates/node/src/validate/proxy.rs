@@ -18,13 +18,13 @@ const ENVIRONMENT: &str = "environment";
 
 pub(super) fn consistent(subject: &Subject<'_>) -> Vec<Finding> {
     let files = &subject.facts.answers.proxy_files;
-    let set = subject.facts.proxies.iter().any(|name| !name.eq_ignore_ascii_case("NO_PROXY"));
-    if !set {
+    let wanted = wanted(subject);
+    if !wanted.iter().any(|name| name != "NO_PROXY") {
         return Vec::new();
     }
     let mut findings: Vec<Finding> = files.iter().flat_map(|(place, variables)| cases(place, variables)).collect();
     for service in services(subject) {
-        findings.extend(service_finding(subject, service));
+        findings.extend(service_finding(subject, service, &wanted));
     }
     findings.extend(package_manager(files));
     findings
@@ -62,13 +62,12 @@ fn files_of<'a>(subject: &Subject<'a>, service: &str) -> Vec<(&'a String, &'a Va
     subject.facts.answers.proxy_files.iter().filter(|(path, _)| of(path)).collect()
 }
 
-fn service_finding(subject: &Subject<'_>, service: &'static str) -> Option<Finding> {
+fn service_finding(subject: &Subject<'_>, service: &'static str, wanted: &BTreeSet<String>) -> Option<Finding> {
     let files = files_of(subject, service);
     let documented =
         ["default", service.trim_end_matches(".service")].into_iter().filter_map(|name| subject.config.instance.environment.get(name));
     let has: BTreeSet<String> =
         documented.chain(files.iter().map(|(_, values)| *values)).flat_map(BTreeMap::keys).map(|name| name.to_ascii_uppercase()).collect();
-    let wanted: BTreeSet<String> = subject.facts.proxies.iter().map(|name| name.to_ascii_uppercase()).collect();
     let missing: Vec<&str> = wanted.difference(&has).map(String::as_str).collect();
     if !missing.is_empty() {
         let drop_in = format!("/etc/systemd/system/{service}.d/http-proxy.conf");
@@ -85,6 +84,11 @@ fn service_finding(subject: &Subject<'_>, service: &'static str) -> Option<Findi
         let finding = Finding::error("proxy.differs", place.as_str(), format!("{name} differs from that of this shell"));
         Some(finding.fix("give it the same value in both, then systemctl daemon-reload"))
     })
+}
+
+/// Variables of this shell that services need too. Nobody in a node reads ALL_PROXY.
+fn wanted(subject: &Subject<'_>) -> BTreeSet<String> {
+    subject.facts.proxies.iter().map(|name| name.to_ascii_uppercase()).filter(|name| NAMES.contains(&name.as_str())).collect()
 }
 
 fn upper(variables: &Variables) -> Variables {

@@ -189,12 +189,20 @@ fn all_findings_of_all_writers_come_at_once() {
 }
 
 #[test]
+fn what_users_may_have_edited_is_not_ours_to_remove() {
+    let plan = planned(&Setting { share: true, ..Setting::of(Kind::Ssm) }, &options(&[], &[]));
+    let owned = super::super::owned(&plan);
+    assert!(written(&plan).contains(&ssm::CONFIG.to_owned()) && !owned.contains(&ssm::CONFIG.to_owned()), "{owned:?}");
+    assert!(owned.contains(&hybrid::SHARED.to_owned()) && owned.is_sorted(), "{owned:?}");
+}
+
+#[test]
 fn the_documented_paths_are_all_that_is_written() {
     let documented: BTreeSet<&str> = super::super::possible_drop_ins().into_iter().map(|(path, _)| path).collect();
     for kind in [Kind::Ec2, Kind::RolesAnywhere, Kind::Ssm] {
         for plugins in [Plugins::External, Plugins::Builtin] {
             let setting = Setting { share: true, more: true, plugins, ..Setting::of(kind) };
-            for path in super::super::owned(&planned(&setting, &options(&[], &[]))) {
+            for path in written(&planned(&setting, &options(&[], &[]))) {
                 let known = ["/run/eks/nodeadm/config.json", "/etc/aws/hybrid/config"].contains(&path.as_str());
                 assert!(known || documented.contains(path.as_str()), "{path} is not documented");
             }
@@ -221,7 +229,10 @@ fn left_out() -> impl Strategy<Value = Options> {
 
 /// Paths in the order in which they are written.
 fn written(plan: &Plan) -> Vec<String> {
-    plan.phases.iter().flat_map(super::super::owned::paths).collect()
+    let path = |step: &Step| {
+        if let Step::Write(File { path, .. }) | Step::Symlink { path, .. } = step { Some(path.clone()) } else { None }
+    };
+    plan.phases.iter().flat_map(|phase| &phase.steps).filter_map(path).collect()
 }
 
 proptest! {
