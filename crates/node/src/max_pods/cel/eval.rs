@@ -144,6 +144,8 @@ fn convert(to: Type, from: &Value) -> Option<Value> {
             Value::Int(number) => u64::try_from(*number).ok(),
             Value::Uint(number) => Some(*number),
             Value::Double(number) => (*number >= 0.0 && *number < 18_446_744_073_709_551_616.0).then_some(*number as u64),
+            // A sign is no part of an unsigned number.
+            Value::Text(text) if text.starts_with('+') => None,
             Value::Text(text) => text.parse().ok(),
             Value::Bool(_) => None,
         }

@@ -107,7 +107,7 @@ impl Lexer<'_> {
     fn number(&mut self) -> Result<Word, CelError> {
         let column = self.at + 1;
         let too_big = |_| CelError::Syntax { column, what: "this number does not fit into 64 bits".to_owned() };
-        let number = if self.peek(0) == '0' && matches!(self.peek(1), 'x' | 'X') {
+        let number = if self.peek(0) == '0' && self.peek(1) == 'x' {
             self.at += 2;
             let digits = self.take(|char| char.is_ascii_hexdigit());
             if digits.is_empty() {

@@ -176,29 +176,26 @@ impl Parser {
         }
     }
 
+    /// Signs in front of a value. As in cel-go, two of them cancel each other.
     fn unary(&mut self) -> Result<Expr, CelError> {
-        let mut signs: Vec<(usize, bool)> = Vec::new();
-        loop {
-            let column = self.here().column;
-            if self.accept("!") {
-                signs.push((column, true));
-            } else if self.accept("-") {
-                signs.push((column, false));
-            } else {
-                break;
-            }
+        let column = self.here().column;
+        let (mut nots, mut minuses) = (0, 0);
+        while self.accept("!") {
+            nots += 1;
+        }
+        while nots == 0 && self.accept("-") {
+            minuses += 1;
         }
         // The sign belongs to the literal, as the smallest integer has no positive counterpart.
-        let negative = matches!((signs.last(), &self.here().kind), (Some((_, false)), Word::Int(_) | Word::Double(_)));
-        if negative {
-            signs.pop();
+        let literal = matches!(self.here().kind, Word::Int(_) | Word::Double(_));
+        let inner = self.primary(literal && minuses == 1)?;
+        if nots % 2 == 1 {
+            self.node(column, Kind::Not(Box::new(inner)))
+        } else if minuses % 2 == 1 && !(literal && minuses == 1) {
+            self.node(column, Kind::Negative(Box::new(inner)))
+        } else {
+            Ok(inner)
         }
-        let mut expression = self.primary(negative)?;
-        for (column, not) in signs.into_iter().rev() {
-            let inner = Box::new(expression);
-            expression = self.node(column, if not { Kind::Not(inner) } else { Kind::Negative(inner) })?;
-        }
-        Ok(expression)
     }
 
     fn primary(&mut self, negative: bool) -> Result<Expr, CelError> {
