@@ -27,4 +27,5 @@ pub mod plan;
 pub mod resolve;
 pub mod secret;
 pub mod validate;
+pub mod userdata;
 pub mod version;

@@ -2,6 +2,25 @@
 //!
 //! One type holds both shapes; [`Shape`] says which one a document has.
 
+mod checks;
+mod fields;
+mod hide;
+mod merge;
+mod parse;
+mod problem;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod walk;
+mod whole;
+
+pub use merge::{MergeError, complete, merge};
+pub use parse::{Found, Parsed, parse, tell_shape};
+pub use problem::Problem;
+pub(crate) use scalar::is_yaml_word;
+pub use whole::check_whole;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +32,15 @@ use crate::secret::Secret;
 pub const API_VERSION: &str = "node.eks.aws/v1alpha1";
 /// `kind` of every document.
 pub const KIND: &str = "NodeConfig";
+
+/// The two languages that are written inside documents; who knows them is told here.
+#[derive(Clone, Copy)]
+pub struct Languages<'a> {
+    /// Whether a text is an expression for `maxPodsExpression`, and if not, why.
+    pub cel: &'a dyn Fn(&str) -> Result<(), String>,
+    /// Two texts of containerd TOML, the second merged over the first.
+    pub toml: &'a dyn Fn(&str, &str) -> Result<String, String>,
+}
 
 /// Whose document this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,8 +106,8 @@ pub struct Cluster {
     pub id: String,
 }
 
-/// `spec.containerd`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// `spec.containerd`. `Debug` hides what looks like a registry's credentials.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Containerd {
     /// TOML text.
@@ -90,8 +118,8 @@ pub struct Containerd {
     pub base_runtime_spec: Map<String, Value>,
 }
 
-/// `spec.instance`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// `spec.instance`. `Debug` hides credentials of proxies.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Instance {
     /// What to do with instance store disks.

@@ -1,0 +1,175 @@
+//! What is wrong with a document, and where.
+
+use hybridge_report::{Finding, Severity};
+use serde::Serialize;
+
+use super::hide;
+
+/// Problems of one source that are told; a longer list helps nobody, and its memory is bounded.
+const MAX_PROBLEMS: usize = 100;
+/// Characters of offending text that are shown.
+const MAX_TEXT: usize = 80;
+
+/// One thing that is wrong with a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Stable name for scripts, such as `cidr.host-bits`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The source, or the field's path (`spec.cluster.name`) where no place of a source is to blame.
+    pub file: String,
+    /// From 1; 0: no place.
+    pub line: u32,
+    /// In characters, from 1; 0: no place.
+    pub column: u32,
+    /// The offending text as it stands there; empty where it is not to be shown.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// What is wrong.
+    pub what: String,
+    /// What to write instead, where we know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+impl Problem {
+    /// A problem without a place in a source.
+    pub(crate) fn at_field(code: &'static str, field: &str, what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            file: field.to_owned(),
+            line: 0,
+            column: 0,
+            text: String::new(),
+            what: what.into(),
+            fix: Some(fix.into()),
+        }
+    }
+
+    /// `file:line:column`, or what of it is known.
+    pub fn place(&self) -> String {
+        match (self.line, self.column) {
+            (0, _) => self.file.clone(),
+            (line, 0) => format!("{}:{line}", self.file),
+            (line, column) => format!("{}:{line}:{column}", self.file),
+        }
+    }
+}
+
+impl From<Problem> for Finding {
+    fn from(problem: Problem) -> Self {
+        let place = problem.place();
+        let what = match problem.text.as_str() {
+            "" => problem.what,
+            text => format!("{text:?} {}", problem.what),
+        };
+        Self { code: problem.code, severity: problem.severity, place, what, fix: problem.fix }
+    }
+}
+
+/// A place in a text: line from 1, column in characters from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct At {
+    pub(super) line: u32,
+    pub(super) column: u32,
+}
+
+/// Collects the problems of one text.
+pub(super) struct Problems {
+    file: String,
+    before: u32,
+    secrets: Vec<String>,
+    found: Vec<Problem>,
+    more: usize,
+}
+
+impl Problems {
+    /// For `source`, before which there are `before` lines of `file`. What looks secret in it is never shown.
+    pub(super) fn new(file: &str, before: u32, source: &str) -> Self {
+        Self { file: file.to_owned(), before, secrets: hide::secrets_of(source), found: Vec::new(), more: 0 }
+    }
+
+    /// More texts that are not to be shown.
+    pub(super) fn secret(&mut self, text: &str) {
+        if !text.trim().is_empty() {
+            self.secrets.push(text.to_owned());
+        }
+    }
+
+    /// Notes an error.
+    pub(super) fn error(&mut self, code: &'static str, at: At, text: &str, what: impl Into<String>) -> &mut Self {
+        self.push(code, Severity::Error, at, text, what.into())
+    }
+
+    /// Notes a warning.
+    pub(super) fn warning(&mut self, code: &'static str, at: At, text: &str, what: impl Into<String>) -> &mut Self {
+        self.push(code, Severity::Warning, at, text, what.into())
+    }
+
+    /// How to mend what was noted last.
+    pub(super) fn fix(&mut self, fix: impl Into<String>) {
+        if self.more == 0
+            && let Some(last) = self.found.last_mut()
+        {
+            last.fix = Some(fix.into());
+        }
+    }
+
+    /// Line of the source.
+    pub(super) fn line(&self, at: At) -> u32 {
+        if at.line == 0 { 0 } else { at.line.saturating_add(self.before) }
+    }
+
+    fn push(&mut self, code: &'static str, severity: Severity, at: At, text: &str, what: String) -> &mut Self {
+        if self.found.len() >= MAX_PROBLEMS {
+            self.more += 1;
+            return self;
+        }
+        let line = self.line(at);
+        let mut shown: String = text.chars().take(MAX_TEXT).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        self.found.push(Problem { code, severity, file: self.file.clone(), line, column: at.column, text: shown, what, fix: None });
+        self
+    }
+
+    /// All of them in the order of their places.
+    pub(super) fn finish(mut self) -> Vec<Problem> {
+        for problem in &mut self.found {
+            // Whole texts only: part of one is shown by nothing, as a text that holds a secret is dropped and not cut.
+            if self.secrets.iter().any(|secret| overlaps(&problem.text, secret)) {
+                problem.text.clear();
+            }
+            for text in std::iter::once(&mut problem.what).chain(&mut problem.fix) {
+                for secret in &self.secrets {
+                    if text.contains(secret.as_str()) {
+                        *text = text.replace(secret.as_str(), crate::secret::Secret::HIDDEN);
+                    }
+                }
+            }
+        }
+        self.found.sort_by_key(|problem| (problem.line, problem.column));
+        if self.more > 0 {
+            let (more, file) = (self.more, self.file);
+            let what = format!("has {more} more problems; they are told when these are mended");
+            self.found.push(Problem {
+                severity: Severity::Error,
+                ..Problem::at_field("document.problems", &file, what, "mend those above first")
+            });
+        }
+        self.found
+    }
+}
+
+/// Whether `text`, which may be cut off, shows `secret` or its beginning.
+fn overlaps(text: &str, secret: &str) -> bool {
+    !text.is_empty() && (text.contains(secret) || text.strip_suffix('…').is_some_and(|text| cut(text, secret)))
+}
+
+/// Whether `text` ends with the beginning of `secret`.
+fn cut(text: &str, secret: &str) -> bool {
+    secret.char_indices().skip(1).any(|(end, _)| text.ends_with(&secret[..end]))
+}

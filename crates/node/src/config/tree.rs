@@ -1,0 +1,250 @@
+//! YAML and JSON as a tree of values with their places, so that all problems of a document can be told.
+//!
+//! The only module that knows the parser. Bounded: nodes (aliases expanded) and depth.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
+
+use super::problem::{At, Problems};
+
+/// Nodes of a document, with what aliases stand for: against "billion laughs".
+const MAX_NODES: usize = 50_000;
+/// Collections within each other; `serde_json` reads 128.
+const MAX_DEPTH: u32 = 100;
+
+/// A value and where it begins.
+#[derive(Clone, Debug)]
+pub(super) struct Tree {
+    pub(super) at: At,
+    /// Nodes below, and itself.
+    nodes: usize,
+    /// Collections within each other, this one with them.
+    depth: u32,
+    pub(super) node: Node,
+}
+
+/// What a value is.
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    Scalar(Scalar),
+    List(Vec<Tree>),
+    Map(Vec<(Key, Tree)>),
+}
+
+/// A text that may mean something else.
+#[derive(Clone, Debug)]
+pub(super) struct Scalar {
+    pub(super) text: String,
+    /// Without quotes, so that YAML finds numbers and booleans in it.
+    pub(super) plain: bool,
+    /// `|`: line n of the text is line n of the source after it.
+    pub(super) literal: bool,
+}
+
+/// A key and where it is.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) at: At,
+    pub(super) text: String,
+    pub(super) plain: bool,
+}
+
+/// A document could not be read; the problem is told.
+#[derive(Debug)]
+pub(super) struct Broken;
+
+/// Reads the first document; later ones are a problem. None: there is none.
+pub(super) fn read(text: &str, problems: &mut Problems) -> Result<Option<Tree>, Broken> {
+    let mut options = granit_parser::Options::default();
+    options.set_emit_comments(false);
+    let mut builder = Builder { open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None, problems };
+    let mut documents = 0;
+    for event in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = match event {
+            Ok(event) => event,
+            Err(error) => return Err(builder.syntax(&error)),
+        };
+        if matches!(event, Event::DocumentStart(..)) {
+            documents += 1;
+            if documents > 1 {
+                builder.second(at(span.start));
+                break;
+            }
+            continue;
+        }
+        builder.event(event, span)?;
+    }
+    Ok(builder.root)
+}
+
+fn at(mark: Marker) -> At {
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    At { line: number(mark.line()), column: number(mark.col()).saturating_add(1) }
+}
+
+/// A collection that is being read.
+struct Open {
+    at: At,
+    anchor: usize,
+    map: bool,
+    items: Vec<Tree>,
+    entries: Vec<(Key, Tree)>,
+    key: Option<Key>,
+    /// The value of `<<`.
+    merge: bool,
+}
+
+struct Builder<'a> {
+    open: Vec<Open>,
+    anchors: HashMap<usize, Tree>,
+    nodes: usize,
+    root: Option<Tree>,
+    problems: &'a mut Problems,
+}
+
+impl Builder<'_> {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Broken> {
+        let at = at(span.start);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = self.plain(style, tag.as_deref(), at)?;
+                let scalar = Scalar { text: text.into_owned(), plain, literal: style == ScalarStyle::Literal };
+                self.node(Tree { at, nodes: 1, depth: 0, node: Node::Scalar(scalar) }, anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => self.start(at, anchor, tag.as_deref(), false),
+            Event::MappingStart(_, anchor, tag) => self.start(at, anchor, tag.as_deref(), true),
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::Alias(anchor) => match self.anchors.get(&anchor) {
+                Some(tree) => {
+                    self.nodes = self.nodes.saturating_add(tree.nodes);
+                    if self.nodes > MAX_NODES {
+                        return Err(self.too_large(at));
+                    }
+                    let tree = Tree { at, ..tree.clone() };
+                    self.node(tree, 0)
+                }
+                None => {
+                    self.problems.error("yaml.alias", at, "", "an alias of a value that holds the alias itself").fix("write the value out");
+                    Err(Broken)
+                }
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a scalar may be something other than text.
+    fn plain(&mut self, style: ScalarStyle, tag: Option<&Tag>, at: At) -> Result<bool, Broken> {
+        match tag.map(|tag| (tag, tag.core_suffix())) {
+            None => Ok(style == ScalarStyle::Plain),
+            Some((_, Some("str"))) => Ok(false),
+            Some((_, Some("bool" | "float" | "int" | "null"))) => Ok(true),
+            Some((tag, _)) if tag.original() == "!" => Ok(false),
+            Some(_) => Err(self.tag(at)),
+        }
+    }
+
+    fn tag(&mut self, at: At) -> Broken {
+        self.problems.error("yaml.tag", at, "", "has a tag (`!…`) that means nothing in a NodeConfig").fix("leave the tag out");
+        Broken
+    }
+
+    fn start(&mut self, at: At, anchor: usize, tag: Option<&Tag>, map: bool) -> Result<(), Broken> {
+        if tag.is_some_and(|tag| !matches!(tag.core_suffix(), Some("map" | "seq"))) {
+            return Err(self.tag(at));
+        }
+        if self.open.len() >= MAX_DEPTH as usize {
+            return Err(self.too_large(at));
+        }
+        self.open.push(Open { at, anchor, map, items: Vec::new(), entries: Vec::new(), key: None, merge: false });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Broken> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let below = open.items.iter().chain(open.entries.iter().map(|(_, tree)| tree));
+        let (nodes, depth) = below.fold((1, 0), |(nodes, depth), tree| (nodes + tree.nodes, depth.max(tree.depth)));
+        let node = if open.map { Node::Map(open.entries) } else { Node::List(open.items) };
+        self.node(Tree { at: open.at, nodes, depth: depth + 1, node }, open.anchor)
+    }
+
+    /// Puts a finished value where it belongs.
+    fn node(&mut self, tree: Tree, anchor: usize) -> Result<(), Broken> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES || self.open.len() + tree.depth as usize > MAX_DEPTH as usize {
+            return Err(self.too_large(tree.at));
+        }
+        if anchor > 0 {
+            // The copy counts, as it takes memory.
+            self.nodes += tree.nodes;
+            self.anchors.insert(anchor, tree.clone());
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(tree);
+            return Ok(());
+        };
+        if !open.map {
+            open.items.push(tree);
+            return Ok(());
+        }
+        if std::mem::take(&mut open.merge) {
+            return self.merge(tree);
+        }
+        let Some(key) = open.key.take() else { return self.key(tree) };
+        // A key of this map takes the place of one that `<<` brought.
+        open.entries.push((key, tree));
+        Ok(())
+    }
+
+    fn key(&mut self, tree: Tree) -> Result<(), Broken> {
+        let Node::Scalar(scalar) = tree.node else {
+            self.problems.error("yaml.key", tree.at, "", "is a list or a mapping where a key is expected");
+            return Err(Broken);
+        };
+        let Some(open) = self.open.last_mut() else { return Ok(()) };
+        if scalar.plain && scalar.text == "<<" {
+            open.merge = true;
+        } else {
+            open.key = Some(Key { at: tree.at, text: scalar.text, plain: scalar.plain });
+        }
+        Ok(())
+    }
+
+    /// `<<: *map` or `<<: [*map, *map]` (https://yaml.org/type/merge.html): entries that this map does not have itself.
+    ///
+    /// They are marked by the place 0, and dropped in favour of own ones when keys are compared.
+    fn merge(&mut self, tree: Tree) -> Result<(), Broken> {
+        let (place, maps) = (tree.at, if let Node::List(list) = tree.node { list } else { vec![tree] });
+        for map in maps {
+            let (Node::Map(entries), Some(open)) = (map.node, self.open.last_mut()) else {
+                self.problems.error("yaml.key", place, "<<", "takes a mapping or a list of mappings");
+                return Err(Broken);
+            };
+            for (key, value) in entries {
+                if !open.entries.iter().any(|(own, _)| own.text == key.text) {
+                    open.entries.push((Key { at: At::default(), ..key }, value));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn second(&mut self, at: At) {
+        self.problems.error("yaml.second-document", at, "", "a second document begins here; only one is read");
+        self.problems.fix("put it in a file or MIME part of its own, or merge the two");
+    }
+
+    fn too_large(&mut self, at: At) -> Broken {
+        let what = format!("has more than {MAX_NODES} values, or more than {MAX_DEPTH} levels");
+        self.problems.error("yaml.too-large", at, "", what);
+        Broken
+    }
+
+    fn syntax(&mut self, error: &granit_parser::ScanError) -> Broken {
+        // The parser's sentences name characters and constructs; an anchor's name is the most they repeat.
+        let place = at(*error.marker());
+        self.problems.error("yaml.syntax", place, "", format!("not YAML: {}", error.info()));
+        self.problems.fix("check indentation (blanks, no tabs), the blank after `:` and quotes");
+        Broken
+    }
+}
