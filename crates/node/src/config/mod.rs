@@ -2,7 +2,9 @@
 //!
 //! One type holds both shapes; [`Shape`] says which one a document has.
 
+pub mod chain;
 mod checks;
+mod dump;
 mod fields;
 mod hide;
 mod merge;
@@ -10,11 +12,12 @@ mod parse;
 mod problem;
 mod scalar;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tree;
 mod walk;
 mod whole;
 
+pub use dump::{dump, schema};
 pub use merge::{MergeError, complete, merge};
 pub use parse::{Found, Parsed, parse, tell_shape};
 pub use problem::Problem;

@@ -1,10 +1,15 @@
 //! Whole documents: nodeadm's own cases, and the laws that hold for any.
 
+mod laws;
+mod merging;
+mod problems;
+mod schema;
+
 use super::*;
 use std::path::{Path, PathBuf};
 
 /// Sources of one shape, with a stand-in for CEL and the plainest TOML merge.
-pub(super) fn languages() -> Languages<'static> {
+pub(crate) fn languages() -> Languages<'static> {
     fn cel(text: &str) -> Result<(), String> {
         if text.contains("nonsense") { Err("unknown name nonsense".to_owned()) } else { Ok(()) }
     }

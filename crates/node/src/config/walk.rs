@@ -234,7 +234,9 @@ pub(super) fn wrong_type(at: At, is: &str, wanted: &str, fix: &str, problems: &m
 pub(super) fn unknown<'a>(key: &Key, path: &str, known: impl Iterator<Item = &'a str> + Clone, problems: &mut Problems) {
     let place = if path.is_empty() { "at the top".to_owned() } else { format!("in {path}") };
     if let Some(name) = known.clone().find(|name| plainly(name) == plainly(&key.text)) {
-        problems.error("key.case", key.at, &key.text, format!("is not written as {place} it has to be")).fix(format!("write {name}"));
+        problems
+            .error("key.case", key.at, &key.text, format!("is spelled in another way {place}: capitals and dashes count"))
+            .fix(format!("write {name}"));
         return;
     }
     // A code that slipped into a key's place must not be shown.

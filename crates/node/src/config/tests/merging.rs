@@ -1,0 +1,166 @@
+//! nodeadm's table of merges (`internal/api/merge_test.go`) and what mergo does beyond it.
+
+use serde_json::json;
+
+use super::super::*;
+use super::languages;
+
+fn spec(value: Value) -> NodeConfig {
+    let text = json!({ "apiVersion": API_VERSION, "kind": KIND, "spec": value }).to_string();
+    let parsed = parse("f", text.as_bytes(), None, languages());
+    parsed.config.unwrap_or_else(|| panic!("{:#?}", parsed.problems))
+}
+
+#[test]
+fn later_documents_do_to_earlier_ones_what_nodeadm_has_them_do() {
+    for (name, base, later, wanted) in [
+        ("empty text", json!({}), json!({"cluster": {"name": "a"}}), json!({"cluster": {"name": "a"}})),
+        ("text", json!({"cluster": {"name": "a"}}), json!({"cluster": {"name": "b"}}), json!({"cluster": {"name": "b"}})),
+        ("empty later", json!({"cluster": {"name": "a"}}), json!({"cluster": {"name": ""}}), json!({"cluster": {"name": "a"}})),
+        (
+            "false over true",
+            json!({"cluster": {"enableOutpost": true}}),
+            json!({"cluster": {"enableOutpost": false}}),
+            json!({"cluster": {"enableOutpost": true}}),
+        ),
+        (
+            "true over false",
+            json!({"cluster": {"enableOutpost": false}}),
+            json!({"cluster": {"enableOutpost": true}}),
+            json!({"cluster": {"enableOutpost": true}}),
+        ),
+        (
+            "strategy",
+            json!({"instance": {"localStorage": {"strategy": "RAID0"}}}),
+            json!({"instance": {"localStorage": {"strategy": ""}}}),
+            json!({"instance": {"localStorage": {"strategy": "RAID0"}}}),
+        ),
+        (
+            "expression",
+            json!({"kubelet": {"maxPodsExpression": "1"}}),
+            json!({"kubelet": {"maxPodsExpression": ""}}),
+            json!({"kubelet": {"maxPodsExpression": "1"}}),
+        ),
+        (
+            "lists replaced",
+            json!({"instance": {"network": {"nameservers": ["1.1.1.1"], "domains": ["a"]}}}),
+            json!({"instance": {"network": {"nameservers": ["8.8.8.8"], "domains": []}}}),
+            json!({"instance": {"network": {"nameservers": ["8.8.8.8"], "domains": ["a"]}}}),
+        ),
+        (
+            "mounts replaced",
+            json!({"instance": {"localStorage": {"disabledMounts": ["SOCI"]}}}),
+            json!({"instance": {"localStorage": {"disabledMounts": ["PodLogs"]}}}),
+            json!({"instance": {"localStorage": {"disabledMounts": ["PodLogs"]}}}),
+        ),
+        (
+            "flags appended",
+            json!({"kubelet": {"flags": ["--node-labels=nodegroup=example", "--register-with-taints=the=taint:NoSchedule"]}}),
+            json!({"kubelet": {"flags": ["--node-labels=nodegroup=user-set"]}}),
+            json!({"kubelet": {"flags": ["--node-labels=nodegroup=example", "--register-with-taints=the=taint:NoSchedule", "--node-labels=nodegroup=user-set"]}}),
+        ),
+        (
+            "environment",
+            json!({"instance": {"environment": {"default": {"A": "1", "B": "2"}}}}),
+            json!({"instance": {"environment": {"default": {"A": ""}, "kubelet": {"C": "3"}}}}),
+            json!({"instance": {"environment": {"default": {"A": "", "B": "2"}, "kubelet": {"C": "3"}}}}),
+        ),
+        (
+            "gates",
+            json!({"featureGates": {"FastImagePull": true}}),
+            json!({"featureGates": {"FastImagePull": false, "InstanceIdNodeName": true}}),
+            json!({"featureGates": {"FastImagePull": false, "InstanceIdNodeName": true}}),
+        ),
+        (
+            "kubelet configuration",
+            json!({"kubelet": {"config": {"logging": {"verbosity": 5}, "podsPerCore": 20, "systemReserved": {"cpu": "150m"}}}}),
+            json!({"kubelet": {"config": {"logging": {"verbosity": 2}, "maxPods": 150}}}),
+            json!({"kubelet": {"config": {"logging": {"verbosity": 2}, "maxPods": 150, "podsPerCore": 20, "systemReserved": {"cpu": "150m"}}}}),
+        ),
+        (
+            "empty values override",
+            json!({"kubelet": {"config": {"a": true, "b": "x", "c": 1, "d": [1], "e": 1, "f": {"g": 1}}}}),
+            json!({"kubelet": {"config": {"a": false, "b": "", "c": 0, "d": [], "e": null, "f": {}}}}),
+            json!({"kubelet": {"config": {"a": false, "b": "", "c": 0, "d": [], "e": null, "f": {"g": 1}}}}),
+        ),
+        (
+            "runtime spec",
+            json!({"containerd": {"baseRuntimeSpec": {"process": {"rlimits": {"type": "RLIMIT_NOFILE", "soft": 1024}}}}}),
+            json!({"containerd": {"baseRuntimeSpec": {"process": {"rlimits": {"type": "RLIMIT_NOFILE", "hard": 1024}}}}}),
+            json!({"containerd": {"baseRuntimeSpec": {"process": {"rlimits": {"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}}}}}),
+        ),
+        ("containerd, nothing before", json!({}), json!({"containerd": {"config": "a = 1"}}), json!({"containerd": {"config": "a = 1"}})),
+        ("containerd, nothing after", json!({"containerd": {"config": "a = 1"}}), json!({}), json!({"containerd": {"config": "a = 1"}})),
+        (
+            "credentials file",
+            json!({"hybrid": {"enableCredentialsFile": true}}),
+            json!({"hybrid": {"enableCredentialsFile": false}}),
+            json!({"hybrid": {"enableCredentialsFile": true}}),
+        ),
+        (
+            "paths",
+            json!({"hybrid": {"iamRolesAnywhere": {"certificatePath": "/a"}}}),
+            json!({"hybrid": {"iamRolesAnywhere": {"nodeName": "n"}}}),
+            json!({"hybrid": {"iamRolesAnywhere": {"certificatePath": "/a", "nodeName": "n"}}}),
+        ),
+        (
+            "default path said",
+            json!({"hybrid": {"iamRolesAnywhere": {"certificatePath": "/a"}}}),
+            json!({"hybrid": {"iamRolesAnywhere": {"certificatePath": "/etc/iam/pki/server.pem"}}}),
+            json!({"hybrid": {"iamRolesAnywhere": {"certificatePath": "/etc/iam/pki/server.pem"}}}),
+        ),
+    ] {
+        let mut merged = spec(base);
+        merge(&mut merged, spec(later), languages()).unwrap();
+        assert_eq!(merged, spec(wanted), "{name}");
+    }
+}
+
+#[test]
+fn containerds_toml_is_merged_for_ec2_nodes_and_replaced_for_hybrid_ones() {
+    let [one, two] = ["[a.b.c.d]\nf = 0", "[a.b.c.d]\ne = 0"].map(|toml| json!({"containerd": {"config": toml}}));
+    let mut merged = spec(one.clone());
+    merge(&mut merged, spec(two.clone()), languages()).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&merged.containerd.config).unwrap(), json!({"a": {"b": {"c": {"d": {"e": 0, "f": 0}}}}}));
+
+    let mut hybrid = NodeConfig { shape: Shape::Hybrid, ..spec(one.clone()) };
+    merge(&mut hybrid, spec(two), languages()).unwrap();
+    assert_eq!(hybrid.containerd.config, "[a.b.c.d]\ne = 0");
+
+    let mut base = spec(one.clone());
+    let mut broken = NodeConfig::default();
+    broken.containerd.config = "[".to_owned();
+    broken.cluster.name = "other".to_owned();
+    assert_eq!(merge(&mut base, broken, languages()), Err(MergeError("not TOML".to_owned())));
+    assert_eq!(base, spec(one), "a merge that fails changes nothing");
+}
+
+#[test]
+fn parts_of_a_multipart_are_merged_in_order_with_lines_of_the_source() {
+    let (_, bytes) = super::documents().into_iter().find(|(name, _)| name == "ec2/mime-userdata-merge/config.yaml").unwrap();
+    let config = parse("f", &bytes, None, languages()).config.unwrap();
+    assert_eq!(Value::Object(config.kubelet.config), json!({"maxPods": 58, "clusterDNS": ["1.1.1.1"], "systemReserved": {"cpu": "150m"}}));
+    let wrong = String::from_utf8(bytes).unwrap().replace("systemReserved:", "on:").replace("cidr: 10.100.0.0", "cidr: 10.100.0.1");
+    let parsed = parse("f", wrong.as_bytes(), None, languages());
+    assert_eq!(super::codes(&parsed), ["ca.not-pem 14:27", "cidr.host-bits 15:11", "yaml.boolean-key 31:7"]);
+}
+
+#[test]
+fn plain_scalars_of_free_forms_mean_what_yaml_1_1_has_them_mean() {
+    let text = "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n  cluster: {name: 1.30, id: on}\n  instance: {environment: {default: {A: yes, B: 0123, C: }}}\n  kubelet:\n    config:\n      base: &base {one: 1, two: 2}\n      list: [0x1F, 0o17, 017, 0b11, 1_000, -5, 1.5, .5, 1e3, ~, null, '1', \"yes\", TRUE, 1.2.3, 0x, 12:30, =]\n      merged: {<<: *base, two: 3}\n      1: key\n      old: [yes, Off]\n";
+    let parsed = parse("f", text.as_bytes(), None, languages());
+    assert_eq!(super::codes(&parsed), ["yaml.boolean 12:13", "yaml.boolean 12:18"]);
+    let config = parsed.config.unwrap();
+    assert_eq!((config.cluster.name.as_str(), config.cluster.id.as_str()), ("1.30", "on"));
+    assert_eq!(json!(config.instance.environment), json!({"default": {"A": "yes", "B": "0123", "C": ""}}));
+    assert_eq!(
+        Value::Object(config.kubelet.config),
+        json!({
+            "base": {"one": 1, "two": 2},
+            "list": [31, 15, 15, 3, 1000, -5, 1.5, 0.5, 1000.0, null, null, "1", "yes", true, "1.2.3", "0x", "12:30", "="],
+            "merged": {"one": 1, "two": 3},
+            "1": "key",
+            "old": [true, false],
+        })
+    );
+}
