@@ -3,13 +3,13 @@
 use hybridge_report::Severity;
 use serde_json::{Map, Value, json};
 
-use super::{Found, Languages, MergeError, NodeConfig, Parsed, Problem, Shape, complete, hide, merge};
+use super::{Found, Languages, MergeError, NodeConfig, Parsed, Problem, Shape, check_whole, complete, hide, merge};
 
 /// What one source of the chain gave.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// It was there, and this is what was read.
-    Read(Parsed),
+    Read(Box<Parsed>),
     /// A directory without a file that ends in .yaml, .yml or .json.
     EmptyDirectory,
 }
@@ -30,11 +30,15 @@ pub enum ChainError {
     #[error("no config in chain")]
     NoConfig(Vec<Problem>),
     /// A source has one that is wrong. All problems of all sources.
-    #[error("{} problems in the configuration", .0.iter().filter(|problem| problem.severity == Severity::Error).count())]
+    #[error("{} problems in the configuration", errors(.0))]
     Problems(Vec<Problem>),
     /// Two sources do not go together.
     #[error("the sources do not go together")]
     Merge(#[source] MergeError),
+}
+
+fn errors(problems: &[Problem]) -> usize {
+    problems.iter().filter(|problem| problem.severity == Severity::Error).count()
 }
 
 /// Merges the sources in order. An empty directory, a multipart without a NodeConfig and user data that is something else altogether (it
@@ -42,28 +46,35 @@ pub enum ChainError {
 /// sources may hold something else: files may not.
 ///
 /// # Errors
-/// There is none, or not all of them are right.
+/// There is none, or not all of them are right; then what is missing in the whole ([`check_whole`]) is told along. Where they are right,
+/// that is the caller's to ask.
 pub fn resolve(sources: Vec<(Source, UserData)>, languages: Languages<'_>) -> Result<Resolved, ChainError> {
     let mut problems = Vec::new();
+    // Drafts are merged, so that what is missing in the whole is told together with what is wrong in its parts.
     let mut merged: Option<NodeConfig> = None;
-    let mut failed = false;
+    let (mut failed, mut unread) = (false, false);
     for (source, user_data) in sources {
         let Source::Read(parsed) = source else { continue };
-        let tolerated = match parsed.found {
-            Found::NodeConfig => false,
-            Found::NoPart | Found::Other => user_data == UserData::Yes,
-        };
+        let parsed = *parsed;
+        let tolerated = parsed.found != Found::NodeConfig && user_data == UserData::Yes;
+        failed |= parsed.config.is_none() && !tolerated;
+        unread |= parsed.draft.is_none() && !tolerated;
         problems.extend(parsed.problems.into_iter().map(|problem| match tolerated {
             true => Problem { severity: Severity::Warning, ..problem },
             false => problem,
         }));
-        match (parsed.config, &mut merged) {
-            (None, _) => failed |= !tolerated,
+        match (parsed.draft.filter(|_| !tolerated), &mut merged) {
+            (None, _) => {}
             (Some(config), None) => merged = Some(config),
             (Some(config), Some(base)) => merge(base, config, languages).map_err(ChainError::Merge)?,
         }
     }
     if failed {
+        let whole = merged.filter(|_| !unread).map(|config| check_whole(&config)).unwrap_or_default();
+        // A flag that is refused is told with its place already.
+        let new: Vec<Problem> =
+            whole.into_iter().filter(|problem| problems.iter().all(|told: &Problem| told.code != problem.code)).collect();
+        problems.extend(new);
         return Err(ChainError::Problems(problems));
     }
     let mut config = merged.ok_or_else(|| ChainError::NoConfig(problems.clone()))?;
@@ -185,7 +196,7 @@ mod tests {
     const HEAD: &str = "apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec:\n";
 
     fn read(text: &str) -> Source {
-        Source::Read(parse("source", text.as_bytes(), None, languages()))
+        Source::Read(Box::new(parse("source", text.as_bytes(), None, languages())))
     }
 
     fn config(spec: &str) -> NodeConfig {
@@ -209,7 +220,7 @@ mod tests {
                 "1 problems in the configuration",
                 "1 problems in the configuration",
             ),
-            ("a wrong NodeConfig", &bad, UserData::Yes, "1 problems in the configuration", "1 problems in the configuration"),
+            ("a wrong NodeConfig", &bad, UserData::Yes, "5 problems in the configuration", "4 problems in the configuration"),
         ] {
             let result = |sources| match resolve(sources, languages()) {
                 Ok(resolved) => resolved.config.cluster.name,

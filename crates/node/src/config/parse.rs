@@ -229,10 +229,7 @@ fn names(problems: &mut Problems, top: At, found: Option<(&Key, &Tree)>, name: &
 
 /// A source without a document.
 fn refused(name: &str, error: UserDataError) -> Parsed {
-    let found = match error {
-        UserDataError::NoPart { .. } => Found::NoPart,
-        _ => Found::Other,
-    };
+    let found = if matches!(error, UserDataError::NoPart { .. }) { Found::NoPart } else { Found::Other };
     let what = error.to_string();
     let (code, line, fix) = explain(error);
     let problem = Problem { file: name.to_owned(), line, fix: Some(fix), ..Problem::at_field(code, name, what, "") };

@@ -136,5 +136,11 @@ fn number(text: &str) -> Option<Number> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) {
         return None;
     }
-    digits.parse::<f64>().ok().and_then(Number::from_f64)
+    let value = digits.parse::<f64>().ok()?;
+    // Go writes whole floats without a point, and the kubelet takes no other for its integers. Up to 2^53 they are exact.
+    if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 {
+        format!("{value:.0}").parse().ok()
+    } else {
+        Number::from_f64(value)
+    }
 }

@@ -73,7 +73,7 @@ fn within(place: &Place<'_>, line: usize, column: usize) -> At {
     let start = usize::try_from(place.at.line).unwrap_or(usize::MAX).saturating_sub(1);
     // The scalar's place is that of `|` or of its first line, as the parser has it.
     let source: Vec<&str> = place.source.lines().skip(start).take(line + 2).collect();
-    let shift = usize::from(!source.first().is_some_and(|found| found.trim_start() == first.trim_start()));
+    let shift = usize::from(source.first().is_none_or(|found| found.trim_start() != first.trim_start()));
     let indent = source.get(line + shift).and_then(|found| found.find(row)).unwrap_or(0);
     let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     At { line: number(start + line + shift + 1), column: number(indent + column + 1) }

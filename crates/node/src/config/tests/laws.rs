@@ -7,7 +7,10 @@ use proptest::strategy::Strategy;
 use serde_json::{Map, Value, json};
 
 use super::super::chain::{Cached, Source, UserData, resolve};
-use super::super::{Cluster, Hybrid, NodeConfig, RolesAnywhere, Shape, Ssm, check_whole, dump, merge, parse};
+use super::super::{
+    Cluster, Containerd, Hybrid, Instance, Kubelet, LocalStorage, Network, NodeConfig, RolesAnywhere, Shape, Ssm, check_whole, dump, merge,
+    parse,
+};
 use super::{documents, languages};
 
 /// A configuration of any fields, most of them absent.
@@ -21,21 +24,22 @@ fn any_config() -> impl Strategy<Value = NodeConfig> {
     let hybrid =
         prop::option::of((any::<bool>(), prop::option::of((word, word)), prop::option::of((word, prop::option::of("[a-z]{1,3}")))));
     (texts, words(), words(), names, free(), free(), gates, hybrid).prop_map(
-        |((name, region, mount, pods, outpost), flags, servers, environment, kubelet, runtime, gates, hybrid)| {
-            let mut config = NodeConfig::default();
-            config.cluster = Cluster { name, region, enable_outpost: outpost, ..Cluster::default() };
-            config.instance.local_storage.mount_path = mount;
-            config.instance.network.nameservers = servers;
-            config.instance.environment = environment;
-            config.kubelet = super::super::Kubelet { config: kubelet.into_iter().collect(), flags, max_pods_expression: pods };
-            config.containerd.base_runtime_spec = runtime.into_iter().collect();
-            config.feature_gates = gates;
-            config.hybrid = hybrid.map(|(enable_credentials_file, anywhere, ssm)| Hybrid {
+        |((name, region, mount, pods, outpost), flags, servers, environment, kubelet, runtime, gates, hybrid)| NodeConfig {
+            cluster: Cluster { name, region, enable_outpost: outpost, ..Cluster::default() },
+            containerd: Containerd { base_runtime_spec: runtime.into_iter().collect(), ..Containerd::default() },
+            instance: Instance {
+                local_storage: LocalStorage { mount_path: mount, ..LocalStorage::default() },
+                environment,
+                network: Network { nameservers: servers, ..Network::default() },
+            },
+            kubelet: Kubelet { config: kubelet.into_iter().collect(), flags, max_pods_expression: pods },
+            feature_gates: gates,
+            hybrid: hybrid.map(|(enable_credentials_file, anywhere, ssm)| Hybrid {
                 enable_credentials_file,
                 iam_roles_anywhere: anywhere.map(|(node_name, role_arn)| RolesAnywhere { node_name, role_arn, ..RolesAnywhere::default() }),
                 ssm: ssm.map(|(activation_id, code)| Ssm { activation_id, activation_code: code.map(crate::secret::Secret::new) }),
-            });
-            config
+            }),
+            ..NodeConfig::default()
         },
     )
 }
@@ -167,7 +171,7 @@ fn a_configuration_does_not_show_its_secrets() {
         assert!(text.contains(secret));
         let config = parsed.config.clone().unwrap_or_else(|| panic!("{:#?}", parsed.problems));
         let shown = format!("{parsed:?}{config:#?}{}{}", dump(&config), Cached::of(&config).to_json());
-        let resolved = format!("{:?}", resolve(vec![(Source::Read(parsed), UserData::Yes)], languages()));
+        let resolved = format!("{:?}", resolve(vec![(Source::Read(Box::new(parsed)), UserData::Yes)], languages()));
         assert!(!shown.contains(secret) && !resolved.contains(secret), "{shown}{resolved}");
     }
 }

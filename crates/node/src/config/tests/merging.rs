@@ -157,10 +157,29 @@ fn plain_scalars_of_free_forms_mean_what_yaml_1_1_has_them_mean() {
         Value::Object(config.kubelet.config),
         json!({
             "base": {"one": 1, "two": 2},
-            "list": [31, 15, 15, 3, 1000, -5, 1.5, 0.5, 1000.0, null, null, "1", "yes", true, "1.2.3", "0x", "12:30", "="],
+            "list": [31, 15, 15, 3, 1000, -5, 1.5, 0.5, 1000, null, null, "1", "yes", true, "1.2.3", "0x", "12:30", "="],
             "merged": {"one": 1, "two": 3},
             "1": "key",
             "old": [true, false],
         })
     );
+}
+
+#[test]
+fn json_and_line_ends_of_windows_are_read_with_their_places() {
+    let json = "{\n\t\"apiVersion\": \"node.eks.aws/v1alpha1\",\n\t\"kind\": \"NodeConfig\",\n\t\"spec\": {\n\t\t\"cluster\": {\"nmae\": \"a\\u00e4\"},\n\t\t\"kubelet\": {\"config\": {\"on\": \"yes\", \"y\": true, \"on\": 1}}\n\t}\n}\n";
+    assert_eq!(super::codes(&parse("f", json.as_bytes(), None, languages())), ["key.unknown 5:15", "yaml.duplicate-key 6:50"]);
+    let yaml = "apiVersion: node.eks.aws/v1alpha1\r\nkind: NodeConfig\r\nspec:\r\n  cluster:\r\n    cidr: 1.2.3.4/8\r\n  containerd:\r\n    config: |\r\n      a = 1\r\n      b =\r\n";
+    assert_eq!(super::codes(&parse("f", yaml.as_bytes(), None, languages())), ["cidr.host-bits 5:11", "toml.syntax 9:10"]);
+}
+
+#[test]
+fn an_authority_of_pem_certificates_is_taken_without_a_word() {
+    let document = |ca: &str| format!("apiVersion: {API_VERSION}\nkind: {KIND}\nspec: {{cluster: {{certificateAuthority: {ca}}}}}\n");
+    let certificate = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJRRENCODZBREFnRUNBaFIvZGtjSUJzRXFObzhEVkhPWFBVUTV1QlBvTGpBRkJnTXJaWEF3RlRFVE1CRUcKQTFVRUF3d0thM1ZpWlhKdVpYUmxjekFnRncweU5qRXhNakV4TnpBNE1EWmFHQTh5TVRJMk1UQXlPREUzTURndwpObG93RlRFVE1CRUdBMVVFQXd3S2EzVmlaWEp1WlhSbGN6QXFNQVVHQXl0bGNBTWhBSlVhd0wzeVFrOE1IaU1JCkgzaklmM1BXU3V1NW5tWFhuaTNhdTkzUFlYMGFvMU13VVRBZEJnTlZIUTRFRmdRVTY2V0ViaXljYjFnaTBoM3MKcWprOVZ6NEZQcEl3SHdZRFZSMGpCQmd3Rm9BVTY2V0ViaXljYjFnaTBoM3Nxams5Vno0RlBwSXdEd1lEVlIwVApBUUgvQkFVd0F3RUIvekFGQmdNclpYQURRUUJ3a1YxZDJ2akx6bTAreHUra1ROMW9lcTJhVjdpT2I0dnFLTWFTCm9od0FoSHJOcGZ3WjJNaSsvZEQrZXJjZlJodVFxeitoeWZib2dhb0RJenNRSTVRTwotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==";
+    assert_eq!(parse("f", document(certificate).as_bytes(), None, languages()).problems, []);
+    let key = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1DNENBUUF3QlFZREsyVndCQ0lFSUhqVjgvbXozZGpCZWNpRUJpNnoxODV3Qy9RTWhJSCtaRmcvVkJKbXN6eDUKLS0tLS1FTkQgUFJJVkFURSBLRVktLS0tLQo=";
+    let parsed = parse("f", document(key).as_bytes(), None, languages());
+    assert_eq!(super::codes(&parsed), ["ca.certificate 3:40"]);
+    assert!(!format!("{:?}", parsed.problems).contains(&key[40..60]));
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::chain::Cached;
 use super::super::tree::{Node, Tree};
 use super::super::*;
 use super::{documents, languages};
@@ -13,9 +14,9 @@ fn fits(schema: &Value, value: &Value, root: &Value) -> bool {
         "$ref" => fits(root.pointer(wanted.as_str().unwrap().trim_start_matches('#')).unwrap(), value, root),
         "oneOf" => wanted.as_array().unwrap().iter().filter(|one| fits(one, value, root)).count() == 1,
         "anyOf" => wanted.as_array().unwrap().iter().any(|one| fits(one, value, root)),
-        "type" => match wanted {
-            Value::Array(types) => types.iter().any(|one| of_type(one, value)),
-            one => of_type(one, value),
+        "type" => match wanted.as_array() {
+            Some(types) => types.iter().any(|one| of_type(one, value)),
+            None => of_type(wanted, value),
         },
         "enum" => wanted.as_array().unwrap().contains(value),
         "const" => wanted == value,
@@ -103,28 +104,23 @@ hybrid: {enableCredentialsFile: true, iamRolesAnywhere: {nodeName: a, trustAncho
 }
 
 /// Paths of all keys with a value below, lists and free forms not entered.
-fn paths(value: &Value, path: &str, paths_found: &mut Vec<String>) {
-    match value {
-        Value::Object(map)
-            if !matches!(path, "containerd.baseRuntimeSpec" | "kubelet.config" | "instance.environment" | "featureGates") =>
-        {
-            for (key, value) in map {
-                paths(value, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, paths_found);
-            }
-        }
-        _ => paths_found.push(path.to_owned()),
+fn paths(value: &Value, path: &str, found: &mut Vec<String>) {
+    let free = matches!(path, "containerd.baseRuntimeSpec" | "kubelet.config" | "instance.environment" | "featureGates");
+    match value.as_object().filter(|_| !free) {
+        Some(map) => map.iter().for_each(|(key, value)| paths(value, &below(path, key), found)),
+        None => found.push(path.to_owned()),
     }
+}
+
+fn below(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// The same of a schema.
 fn schema_paths(schema: &Value, path: &str, found: &mut Vec<String>) {
-    match schema.get("properties") {
-        Some(Value::Object(properties)) if path != "featureGates" => {
-            for (key, schema) in properties {
-                schema_paths(schema, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, found);
-            }
-        }
-        _ => found.push(path.to_owned()),
+    match schema.get("properties").and_then(Value::as_object).filter(|_| path != "featureGates") {
+        Some(properties) => properties.iter().for_each(|(key, schema)| schema_paths(schema, &below(path, key), found)),
+        None => found.push(path.to_owned()),
     }
 }
 
@@ -162,5 +158,3 @@ fn a_dump_is_a_document_without_secrets() {
         assert!(!shown.contains("hunter2") && !shown.contains("s3cret"), "{shown}");
     }
 }
-
-use super::super::chain::Cached;
