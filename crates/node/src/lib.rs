@@ -26,6 +26,6 @@ pub mod node;
 pub mod plan;
 pub mod resolve;
 pub mod secret;
-pub mod validate;
 pub mod userdata;
+pub mod validate;
 pub mod version;
