@@ -129,11 +129,12 @@ fn settings_of_the_agent_that_others_made_stay() {
     let mut facts = agent_facts();
     facts.files.insert(
         ssm::CONFIG.to_owned(),
-        r#"{"Mds":{"StopTimeoutMillis":1},"Ssm":{"Endpoint":"e","CredentialRetryMaxSleepSeconds":1}}"#.to_owned(),
+        r#"{"Mds":{"StopTimeoutMillis":1},"Identity":{"CustomIdentities":[{"InstanceID":"x"}]},"Ssm":{"Endpoint":"e","CredentialRetryMaxSleepSeconds":1}}"#.to_owned(),
     );
     let steps = credentials(&ssm_config(false), &facts, Plugins::Builtin, "/h").unwrap();
     let written: serde_json::Value = serde_json::from_str(&file(&steps, ssm::CONFIG).content).unwrap();
     assert_eq!(written["Mds"]["StopTimeoutMillis"], 1);
+    assert_eq!(written["Identity"]["CustomIdentities"][0]["InstanceID"], "x");
     assert_eq!(written["Ssm"], serde_json::json!({"Endpoint": "e", "CredentialRetryMaxSleepSeconds": 60}));
     // What we wrote is what we would write.
     facts.files.insert(ssm::CONFIG.to_owned(), AGENT_CONFIG.to_owned());
