@@ -17,7 +17,7 @@ mod reserved;
 mod settings;
 mod systemd;
 
-use hybridge_report::Finding;
+use hybridge_report::{Finding, Severity};
 use serde_json::{Map, Value};
 
 use crate::config::Shape;
@@ -88,15 +88,13 @@ impl Kind {
 /// # Errors
 /// Everything of [`findings`] that is an error.
 pub fn files(node: &Node<'_>) -> Result<Vec<File>, Vec<Finding>> {
-    let (settings, mut findings) = settings::generated(node);
-    let flags = flags::flags(node).unwrap_or_else(|wrong| {
-        findings.extend(wrong);
-        Vec::new()
-    });
-    findings.retain(|finding| finding.severity == hybridge_report::Severity::Error);
+    let mut findings = findings(node);
+    findings.retain(|finding| finding.severity == Severity::Error);
     if !findings.is_empty() {
         return Err(findings);
     }
+    let (settings, _) = settings::generated(node);
+    let flags = flags::flags(node)?;
     let user = &node.config.kubelet.config;
     let mut main = settings::tree(&settings);
     let mut files = vec![File::new(CA, node.cluster.certificate_authority.clone())];
@@ -136,7 +134,12 @@ pub fn stale(node: &Node<'_>) -> Vec<&'static str> {
 /// What stands against the kubelet's files, and what is worth a warning.
 pub fn findings(node: &Node<'_>) -> Vec<Finding> {
     let (_, mut findings) = settings::generated(node);
-    findings.extend(flags::flags(node).err().unwrap_or_default());
+    for finding in flags::flags(node).err().unwrap_or_default() {
+        // An instance that is not known stands against both.
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
     findings
 }
 

@@ -138,7 +138,7 @@ fn ec2(node: &Node<'_>, leaves: &mut Vec<Leaf>, findings: &mut Vec<Finding>) {
 }
 
 fn unknown_type(node: &Node<'_>, name: &str) -> Finding {
-    let mut what = format!("{name:?} is not in the table of instance types of {}", max_pods::table::BUILT_IN_DATE);
+    let mut what = format!("{name:?} is not in the table of instance types of {}", max_pods::table::built_in_date());
     if let Some(why) = node.facts.missing.get("instanceType") {
         what = format!("{what}, and EC2 could not be asked: {why}");
     }

@@ -11,8 +11,8 @@ use crate::max_pods::describe;
 /// Sorted by type after the lines of its head, so that one type is found in a dozen looks and nothing is read at start.
 const BUILT_IN: &str = include_str!("data/instance-types.txt");
 
-/// The day of our own table.
-pub const BUILT_IN_DATE: &str = "2026-07-23";
+/// What stands before the day in the head of a table of ours.
+const AS_OF: &str = "# As of ";
 
 /// Why a table cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,30 @@ pub fn built_in(name: &str) -> Option<InstanceTypeFacts> {
     None
 }
 
+/// The day of our own table, as `2026-07-23`.
+pub fn built_in_date() -> &'static str {
+    let date = BUILT_IN.split_once(AS_OF).and_then(|(_, rest)| rest.get(..10));
+    date.expect("the head of the table says its day; a test reads it")
+}
+
+/// The text of our own table anew: what it has, and over it `answers` of DescribeInstanceTypes (or tables), the later ones right.
+/// `date` is the day of the answers.
+///
+/// # Errors
+/// The place among `answers` that cannot be read, from 0, and why.
+pub fn regenerate(date: &str, answers: &[&str]) -> Result<String, (usize, TableError)> {
+    let mut table = Table::parse(BUILT_IN).expect("a test reads our own table");
+    for (at, answer) in answers.iter().enumerate() {
+        table.update(Table::parse(answer).map_err(|error| (at, error))?);
+    }
+    let head = BUILT_IN.lines().take_while(|line| line.starts_with('#'));
+    let head = head.map(|line| match line.strip_prefix(AS_OF) {
+        Some(rest) => format!("{AS_OF}{date}{}", rest.get(10..).unwrap_or_default()),
+        None => line.to_owned(),
+    });
+    Ok(table.render(&head.collect::<Vec<_>>().join("\n")))
+}
+
 impl Table {
     /// Reads lines of ours, or what `aws ec2 describe-instance-types` prints (several answers may follow each other).
     ///
@@ -95,11 +119,11 @@ impl Table {
         }
     }
 
-    /// The table as text that [`Table::parse`] reads, below the lines of `head` as comments.
+    /// The table as text that [`Table::parse`] reads, below `head`, whose lines begin with `#`.
     pub fn render(&self, head: &str) -> String {
         let mut text = String::new();
         for line in head.lines() {
-            let _ = writeln!(text, "# {line}");
+            let _ = writeln!(text, "{line}");
         }
         for (name, facts) in self.iter() {
             let kind = if facts.bare_metal { "metal" } else { facts.hypervisor.as_deref().unwrap_or("-") };
@@ -168,7 +192,18 @@ mod tests {
         for wrong in ["", "#", "a", "zzz", "~", "m5", "m5.large 3"] {
             assert_eq!(built_in(wrong), None, "{wrong}");
         }
-        assert!(BUILT_IN.lines().any(|line| line.starts_with('#') && line.contains(BUILT_IN_DATE)));
+    }
+
+    #[test]
+    fn our_own_table_is_generated_anew() {
+        let date: jiff::civil::Date = built_in_date().parse().unwrap();
+        assert_eq!(regenerate(&date.to_string(), &[]).unwrap(), BUILT_IN);
+        let next = regenerate("2030-01-02", &["m5.large 3 12 - -", "z99.large 3 10 nitro 2"]).unwrap();
+        let old: Vec<&str> = BUILT_IN.lines().filter(|line| !next.contains(line)).collect();
+        assert_eq!(old.len(), 2, "{old:?}");
+        assert!(old[0].starts_with(AS_OF) && old[1] == "m5.large 3 10 nitro 2");
+        assert!(next.contains("\n# As of 2030-01-02. ") && next.contains("\nm5.large 3 12 nitro 2\n") && next.contains("\nz99.large 3 "));
+        assert!(matches!(regenerate("2030-01-02", &["a.b 1 1 - -", "no table"]), Err((1, TableError::Line { line: 1, .. }))));
     }
 
     #[test]
@@ -191,7 +226,7 @@ mod tests {
     #[test]
     fn what_is_rendered_is_read_again() {
         let table = Table::parse(BUILT_IN).unwrap();
-        let text = table.render("Limits\nof all types");
+        let text = table.render("# Limits\n# of all types");
         assert!(text.starts_with("# Limits\n# of all types\na1.2xlarge 4 15 nitro 8\n"));
         assert_eq!(Table::parse(&text).unwrap(), table);
     }
