@@ -130,7 +130,10 @@ impl ApplyError {
     /// The error as users see it, with what to do about it where we know it.
     pub fn finding(&self) -> Finding {
         let (code, place) = self.place();
-        let finding = Finding::error(code, place, chain(self));
+        let text = chain(self);
+        // Some begin with the place, which a finding shows anyway.
+        let what = text.strip_prefix(&place).map_or(text.as_str(), |rest| rest.trim_start_matches([':', ' ']));
+        let finding = Finding::error(code, place, what);
         match self.fix() {
             Some(fix) => finding.fix(fix),
             None => finding,
