@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
 
     /// Staged files of a run that was killed, of which this plan may know nothing.
     fn clear_left_overs(&mut self) -> Result<(), ApplyError> {
-        let staged: Vec<String> = self.state.files.keys().map(|path| staging(path)).collect();
+        let staged = std::mem::take(&mut self.state.staged);
         for path in staged.iter().filter(|path| fs::symlink_metadata(self.host.path(path)).is_ok()) {
             self.about_to(&format!("remove {path}"))?;
             fs::remove_file(self.host.path(path)).map_err(ApplyError::file("remove", path))?;

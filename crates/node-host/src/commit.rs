@@ -81,6 +81,7 @@ impl Run<'_> {
     fn intend(&mut self, pending: &[(Target, Now)], doomed: &[String]) {
         for (target, now) in pending {
             self.remember(&target.path, now);
+            self.state.staged.insert(staging(&target.path));
             self.state.intend(&target.path, Some(&target.digest()).filter(|_| target.ours).map(String::as_str));
             if self.selinux {
                 self.state.unlabelled.insert(target.path.clone());
@@ -185,6 +186,7 @@ impl Run<'_> {
             dirs.extend(parents(path).take(1));
             self.changed(Change::new(Deed::Remove, path));
         }
+        self.state.staged.clear();
         pending.iter().filter(|(target, _)| target.ours).for_each(|(target, _)| self.state.wrote(&target.path, &target.digest()));
         dirs.retain(|dir| self.host.path(dir).is_dir());
         self.sync(&dirs)

@@ -27,6 +27,8 @@ pub struct State {
     pub previous: BTreeMap<String, Previous>,
     /// A unit file has changed, and systemd has not read it yet.
     pub reload: bool,
+    /// Files under temporary names that have not taken their own yet.
+    pub staged: BTreeSet<String>,
     /// Files whose SELinux label has to be set.
     pub unlabelled: BTreeSet<String>,
     /// Devices that were blank, and on which a file system is being made.

@@ -12,12 +12,12 @@ use hybridge_node::plan::{Half, Plan, Step};
 use hybridge_node::secret::Secret;
 use hybridge_node_host::apply::{Unwatched, apply};
 use hybridge_node_host::error::ApplyError;
-use hybridge_node_host::report::{Deed, Report};
+use hybridge_node_host::report::Report;
 use support::plans::*;
 use support::*;
 
 fn prepared() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     bare(dir.path());
     dir
 }
@@ -68,7 +68,9 @@ fn every_step_does_its_work() {
     assert_eq!(read(dir.path(), "mnt/k8s-disks/0/containerd/content/blob"), "blob\n");
     assert_eq!(read(dir.path(), "imitation/permanent"), "10250/tcp 30000-32767/tcp ");
     let mounts = read(dir.path(), "proc/self/mounts");
-    assert!(mounts.ends_with("/dev/disk/by-uuid/1234-5678 /mnt/k8s-disks/0 xfs rw 0 0\n/mnt/k8s-disks/0/containerd /var/lib/containerd none rw 0 0\n"));
+    assert!(mounts.ends_with(
+        "/dev/disk/by-uuid/1234-5678 /mnt/k8s-disks/0 xfs rw 0 0\n/mnt/k8s-disks/0/containerd /var/lib/containerd none rw 0 0\n"
+    ));
     let log = read(dir.path(), "imitation/log");
     for call in ["modprobe br_netfilter", "mkfs.xfs -K -l su=8b /dev/md127", "swapoff /swapfile", "systemctl stop containerd.service"] {
         assert_eq!(log.matches(&format!("{call}\n")).count(), 1, "{call}:\n{log}");
@@ -81,12 +83,20 @@ fn the_activation_code_is_shown_nowhere() {
     let dir = prepared();
     let mut witness = Witness::default();
     let report = apply(&machine(dir.path()), &whole(), &mut witness, &options()).unwrap();
-    let shown = format!("{:?}{:?}{}{}", witness.actions, witness.changes, serde_json::to_string(&report).unwrap(), read(dir.path(), "var/lib/hybridge/node/state.json"));
+    let shown = format!(
+        "{:?}{:?}{}{}",
+        witness.actions,
+        witness.changes,
+        serde_json::to_string(&report).unwrap(),
+        read(dir.path(), "var/lib/hybridge/node/state.json")
+    );
     assert!(shown.contains("-code (hidden)") && !shown.contains("very-secret-code"), "{shown}");
 
     let dir = prepared();
-    let step = Step::RegisterSsm { agent: "amazon-ssm-agent".into(), region: "r".into(), id: "i".into(), code: Secret::new("expired-code") };
-    let error = apply(&machine(dir.path()), &plan(vec![phase("ssm", Half::Preprocess, vec![step])]), &mut Unwatched, &options()).unwrap_err();
+    let step =
+        Step::RegisterSsm { agent: "amazon-ssm-agent".into(), region: "r".into(), id: "i".into(), code: Secret::new("expired-code") };
+    let error =
+        apply(&machine(dir.path()), &plan(vec![phase("ssm", Half::Preprocess, vec![step])]), &mut Unwatched, &options()).unwrap_err();
     assert_eq!(error.to_string(), "Systems Manager does not register this machine: the activation has expired");
 }
 
@@ -235,4 +245,48 @@ fn labels_are_set_where_selinux_enforces() {
     let log = read(dir.path(), "imitation/log");
     let calls: Vec<&str> = log.lines().filter(|line| line.starts_with("restorecon")).collect();
     assert_eq!(calls, ["restorecon -F /etc/containerd/config.toml /etc/modules-load.d/containerd.conf"]);
+}
+
+#[test]
+fn a_unit_that_does_not_get_up_is_told_in_time() {
+    for (config, seconds, why) in [
+        ("loops\n", 60, "failed 3 times in a row (result: exit-code, exit status 1)"),
+        ("slow\n", 0, "did not become active within 0 s (it is activating/start; result: success, exit status 0)"),
+    ] {
+        let dir = prepared();
+        let mut plan = small(config);
+        if let Step::Service { wait, .. } = &mut plan.phases[1].steps[0] {
+            *wait = seconds;
+        }
+        let started = std::time::Instant::now();
+        let error = apply(&machine(dir.path()), &plan, &mut Unwatched, &options()).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+        assert!(started.elapsed().as_secs() < 5);
+    }
+}
+
+#[test]
+fn work_on_disks_that_was_cut_short_is_done_again() {
+    let copy = "mnt/k8s-disks/0/containerd.hybridge-new/half";
+    for (program, half) in [("mkfs.xfs", ("dev/md127", "TYPE=xfs\n")), ("cp", (copy, "half of a file"))] {
+        let dir = prepared();
+        let host =
+            hybridge_node_host::host::Host::below(dir.path(), Halfway { whole: Imitation { root: dir.path().into() }, program, half });
+        let error = apply(&host, &whole(), &mut Unwatched, &options()).unwrap_err();
+        assert!(matches!(error, ApplyError::Run { .. }), "{error}");
+        run(dir.path(), &whole());
+        assert_eq!(read(dir.path(), "dev/md127"), "TYPE=xfs\nUUID=1234-5678\n");
+        assert_eq!(read(dir.path(), "mnt/k8s-disks/0/containerd/content/blob"), "blob\n");
+        assert!(!dir.path().join(copy).exists() && !dir.path().join("mnt/k8s-disks/0/containerd/half").exists());
+        assert!(read(dir.path(), "imitation/units/containerd.service").contains("ActiveState=active"));
+    }
+}
+
+#[test]
+fn data_of_an_earlier_life_is_bound_and_not_overwritten() {
+    let dir = prepared();
+    tree(dir.path(), &[("/mnt/k8s-disks/0/containerd/content/blob", "newer\n")]);
+    let report = run(dir.path(), &whole());
+    assert_eq!(read(dir.path(), "mnt/k8s-disks/0/containerd/content/blob"), "newer\n");
+    assert!(report.warnings.iter().any(|warning| warning.code == "apply.bind"), "{:?}", report.warnings);
 }

@@ -43,7 +43,7 @@ fn main() {
 
 /// A machine on which an earlier plan runs, and which is about to get the whole one.
 fn before() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     bare(dir.path());
     apply(&machine(dir.path()), &earlier(), &mut Unwatched, &options()).unwrap();
     dir
@@ -92,7 +92,7 @@ fn killed() {
 /// The plan was changed after the kill: nothing that only the first one had may stay.
 fn killed_then_another_plan() {
     let settled = |stop: Option<usize>| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = directory();
         bare(dir.path());
         let mut witness = Witness { stop_before: stop, ..Witness::default() };
         // Whether it ends or is stopped, the other plan follows.
@@ -100,12 +100,17 @@ fn killed_then_another_plan() {
         apply(&machine(dir.path()), &small("version = 3\n"), &mut Unwatched, &options()).unwrap();
         let mut found = contents(dir.path());
         // The other plan does not mention the kubelet, which the first may have enabled and started.
-        found.retain(|path, _| !path.starts_with("imitation") && !path.starts_with("etc/systemd") && path != "var/lib/hybridge/node/state.json");
+        found.retain(|path, _| {
+            !path.starts_with("imitation") && !path.starts_with("etc/systemd") && path != "var/lib/hybridge/node/state.json"
+        });
         (found, witness.actions.len())
     };
     let (expected, actions) = settled(None);
     for n in 0..actions {
-        assert_eq!(settled(Some(n)).0, expected, "action {n}");
+        let found = settled(Some(n)).0;
+        for path in expected.keys().chain(found.keys()) {
+            assert_eq!(found.get(path), expected.get(path), "{path} after action {n}");
+        }
     }
 }
 
@@ -156,7 +161,7 @@ fn namespace() {
 
 fn full() {
     namespace();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     mount(Some("tmpfs"), dir.path(), Some("tmpfs"), MsFlags::empty(), Some("size=128k")).unwrap();
     tree(dir.path(), &[("/etc/containerd/config.toml", "old\n"), ("/usr/lib/systemd/system/containerd.service", "")]);
     let large = "x".repeat(100_000);
@@ -171,7 +176,7 @@ fn full() {
 
 fn read_only() {
     namespace();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     tree(dir.path(), &[("/etc/containerd/config.toml", "old\n"), ("/usr/lib/systemd/system/containerd.service", "")]);
     let etc = dir.path().join("etc");
     mount(Some(&etc), &etc, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
@@ -184,14 +189,14 @@ fn read_only() {
 fn unchanged_by(root: &Path, plan: &hybridge_node::plan::Plan, why: &str) {
     let before = contents(root);
     let error = apply(&machine(root), plan, &mut Unwatched, &options()).unwrap_err();
-    assert_eq!(hybridge_report_chain(&error), why);
+    assert_eq!(chain(&error), why);
     let mut after = contents(root);
     // The directories of our own record are no part of the machine's configuration.
     after.retain(|path, _| !"var/lib/hybridge/node".starts_with(path.as_str()) && !path.starts_with("var/lib/hybridge/node/"));
     assert_eq!(after, before);
 }
 
-fn hybridge_report_chain(error: &ApplyError) -> String {
+fn chain(error: &ApplyError) -> String {
     let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     format!("{error}: {source}")
 }

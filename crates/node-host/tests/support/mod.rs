@@ -19,6 +19,11 @@ use hybridge_node_host::host::Host;
 use hybridge_node_host::options::{Edits, Options};
 use hybridge_node_host::report::Change;
 
+/// A directory in memory where there is one: runs are many, and what a disk makes of them is not the question.
+pub(crate) fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// Puts files into a directory.
 pub(crate) fn tree(root: &Path, files: &[(&str, &str)]) {
     for (path, text) in files {
@@ -97,6 +102,24 @@ impl Watch for Witness {
     }
 }
 
+/// The same machine, on which one program is ended when it has done half of its work.
+pub(crate) struct Halfway {
+    pub(crate) whole: Imitation,
+    pub(crate) program: &'static str,
+    /// What half of its work is: a file and what is in it.
+    pub(crate) half: (&'static str, &'static str),
+}
+
+impl Runner for Halfway {
+    fn run(&self, call: &Call) -> Result<Output, RunError> {
+        if call.program != self.program {
+            return self.whole.run(call);
+        }
+        self.whole.put(self.half.0, self.half.1)?;
+        Err(RunError::TooLong { call: call.to_string(), limit: call.limit })
+    }
+}
+
 /// Programs of the machine below `root`.
 pub(crate) struct Imitation {
     pub(crate) root: PathBuf,
@@ -106,7 +129,7 @@ impl Runner for Imitation {
     fn run(&self, call: &Call) -> Result<Output, RunError> {
         let args: Vec<&str> = call.args.iter().map(String::as_str).collect();
         let log = fs::read_to_string(self.file("imitation/log")).unwrap_or_default();
-        self.put("imitation/log", &format!("{log}{} {}\n", call.program, args.join(" ")));
+        self.put("imitation/log", &format!("{log}{} {}\n", call.program, args.join(" ")))?;
         match (call.program.rsplit('/').next().unwrap(), args.as_slice()) {
             ("systemctl", ["show", "-p", _, unit]) => said(&self.show(unit)),
             ("systemctl", ["daemon-reload"]) => said(""),
@@ -125,9 +148,13 @@ impl Runner for Imitation {
             ("mkfs.xfs", [.., device]) => self.put(device, "TYPE=xfs\nUUID=1234-5678\n"),
             ("cp", ["-a", "-T", ..]) => System.run(call),
             ("sync", ["-f", _]) => said(""),
-            ("ctr", ["-n", "k8s.io", "images", "check", ..]) => said(&fs::read_to_string(self.file("imitation/images")).unwrap_or_default()),
+            ("ctr", ["-n", "k8s.io", "images", "check", ..]) => {
+                said(&fs::read_to_string(self.file("imitation/images")).unwrap_or_default())
+            }
             ("ctr", ["-n", "k8s.io", "images", "import", ..]) => self.put("imitation/images", "localhost/kubernetes/pause:latest\n"),
-            ("ctr", ["-n", "k8s.io", "images", "pull", _]) => Ok(Output { code: Some(1), stderr: "no such host".into(), ..Output::default() }),
+            ("ctr", ["-n", "k8s.io", "images", "pull", _]) => {
+                Ok(Output { code: Some(1), stderr: "no such host".into(), ..Output::default() })
+            }
             ("amazon-ssm-agent", ["-register", .., "expired-code"]) => {
                 Ok(Output { code: Some(1), stderr: "ActivationExpired: expired-code".into(), ..Output::default() })
             }
@@ -177,6 +204,9 @@ impl Imitation {
     }
 
     fn show(&self, unit: &str) -> String {
+        if self.get(unit, "SubState") == "auto-restart" {
+            self.invoke(unit).unwrap();
+        }
         let there = ["etc", "usr/lib"].iter().any(|dir| self.file(&format!("{dir}/systemd/system/{unit}")).exists());
         let defaults = [
             ("LoadState", if there { "loaded" } else { "not-found" }),
@@ -191,17 +221,28 @@ impl Imitation {
         properties.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
     }
 
-    /// A unit starts unless a file of its configuration holds the word "broken"; with the word "loops" it fails again and again.
+    /// A unit starts unless its configuration holds one of these words: "broken" fails, "loops" fails and is started again by systemd for
+    /// ever, "slow" never gets ready.
     fn start(&self, unit: &str) -> Result<Output, RunError> {
-        let count = fs::read_to_string(self.file("imitation/count")).unwrap_or_default().len() + 1;
-        self.put("imitation/count", &"x".repeat(count))?;
         let service = unit.trim_end_matches(".service");
         let text = fs::read_to_string(self.file(&format!("etc/{service}/config.toml"))).unwrap_or_default();
-        let (active, result, status) = if text.contains("broken") { ("failed", "exit-code", "1") } else { ("active", "success", "0") };
-        self.set(unit, "InvocationID", &count.to_string())?;
+        let (active, sub, result) = match text.trim() {
+            "broken" => ("failed", "failed", "exit-code"),
+            "loops" => ("activating", "auto-restart", "exit-code"),
+            "slow" => ("activating", "start", "success"),
+            _ => ("active", "running", "success"),
+        };
+        self.invoke(unit)?;
         self.set(unit, "Result", result)?;
-        self.set(unit, "ExecMainStatus", status)?;
+        self.set(unit, "ExecMainStatus", if result == "success" { "0" } else { "1" })?;
+        self.set(unit, "SubState", sub)?;
         self.set(unit, "ActiveState", active)
+    }
+
+    fn invoke(&self, unit: &str) -> Result<Output, RunError> {
+        let count = fs::read_to_string(self.file("imitation/count")).unwrap_or_default().len() + 1;
+        self.put("imitation/count", &"x".repeat(count))?;
+        self.set(unit, "InvocationID", &count.to_string())
     }
 
     fn mount(&self, unit: &str) -> Result<Output, RunError> {

@@ -56,59 +56,78 @@ pub(crate) fn whole() -> Plan {
         users: vec!["containerd.service".into()],
     };
     plan(vec![
-        phase("system", Half::Preprocess, vec![
-            write(sysctl, "net.ipv4.ip_forward = 1\nkernel.panic=10\n"),
-            Step::Sysctl { path: sysctl.into() },
-            Step::Modules { names: vec!["overlay".into(), "br_netfilter".into()] },
-            Step::SwapOff { path: "/swapfile".into() },
-            Step::Edit { path: "/etc/fstab".into(), edit: Edit::NoSwap },
-            Step::OpenPorts { firewall: FirewallKind::Firewalld, ports: vec!["10250/tcp".into(), "30000-32767/tcp".into()] },
-            Step::RegisterSsm {
-                agent: "/usr/bin/amazon-ssm-agent".into(),
-                region: "eu-west-1".into(),
-                id: "id".into(),
-                code: Secret::new("very-secret-code"),
-            },
-        ]),
-        phase("files", Half::Config, vec![
-            write(environment, "[Service]\nEnvironment=\"A=b\"\n"),
-            Step::DaemonReload,
-            write("/etc/containerd/config.toml", "version = 3\n"),
-            Step::Write(File { mode: 0o600, secret: true, ..File::new("/etc/eks/secret", "token\n") }),
-            Step::Symlink { path: "/eks-hybrid/.aws".into(), target: "/root/.aws".into() },
-        ]),
-        phase("disks", Half::Run, vec![
-            Step::Disk(DiskStep::Array { name: array.clone(), level: 0, members }),
-            Step::Disk(DiskStep::Format { device: array.clone() }),
-            Step::Disk(DiskStep::Mount { device: array, path: "/mnt/k8s-disks/0".into() }),
-            Step::Disk(bind),
-        ]),
-        phase("run", Half::Run, vec![
-            service("containerd.service", &["/etc/containerd/config.toml"]),
-            Step::ImportImage { archive: "/etc/eks/pause.tar".into(), snapshotter: "soci".into() },
-            Step::WaitForFile { path: "/var/lib/amazon/ssm/registration".into(), by: "amazon-ssm-agent".into(), wait: 1 },
-            service("kubelet.service", &[environment]),
-        ]),
+        phase(
+            "system",
+            Half::Preprocess,
+            vec![
+                write(sysctl, "net.ipv4.ip_forward = 1\nkernel.panic=10\n"),
+                Step::Sysctl { path: sysctl.into() },
+                Step::Modules { names: vec!["overlay".into(), "br_netfilter".into()] },
+                Step::SwapOff { path: "/swapfile".into() },
+                Step::Edit { path: "/etc/fstab".into(), edit: Edit::NoSwap },
+                Step::OpenPorts { firewall: FirewallKind::Firewalld, ports: vec!["10250/tcp".into(), "30000-32767/tcp".into()] },
+                Step::RegisterSsm {
+                    agent: "/usr/bin/amazon-ssm-agent".into(),
+                    region: "eu-west-1".into(),
+                    id: "id".into(),
+                    code: Secret::new("very-secret-code"),
+                },
+            ],
+        ),
+        phase(
+            "files",
+            Half::Config,
+            vec![
+                write(environment, "[Service]\nEnvironment=\"A=b\"\n"),
+                Step::DaemonReload,
+                write("/etc/containerd/config.toml", "version = 3\n"),
+                Step::Write(File { mode: 0o600, secret: true, ..File::new("/etc/eks/secret", "token\n") }),
+                Step::Symlink { path: "/eks-hybrid/.aws".into(), target: "/root/.aws".into() },
+            ],
+        ),
+        phase(
+            "disks",
+            Half::Run,
+            vec![
+                Step::Disk(DiskStep::Array { name: array.clone(), level: 0, members }),
+                Step::Disk(DiskStep::Format { device: array.clone() }),
+                Step::Disk(DiskStep::Mount { device: array, path: "/mnt/k8s-disks/0".into() }),
+                Step::Disk(bind),
+            ],
+        ),
+        phase(
+            "run",
+            Half::Run,
+            vec![
+                service("containerd.service", &["/etc/containerd/config.toml"]),
+                Step::ImportImage { archive: "/etc/eks/pause.tar".into(), snapshotter: "soci".into() },
+                Step::WaitForFile { path: "/var/lib/amazon/ssm/registration".into(), by: "amazon-ssm-agent".into(), wait: 1 },
+                service("kubelet.service", &[environment]),
+            ],
+        ),
     ])
 }
 
 /// The machine before anything of ours.
 pub(crate) fn bare(root: &Path) {
-    tree(root, &[
-        ("/etc/hosts", "127.0.0.1 localhost\n"),
-        ("/etc/fstab", "UUID=1 / xfs defaults 0 0\n/swapfile none swap sw 0 0\n"),
-        ("/proc/swaps", "Filename Type\n/swapfile file 1 0 -2\n"),
-        ("/proc/self/mounts", "/dev/nvme0n1p1 / xfs rw 0 0\n"),
-        ("/proc/sys/net/ipv4/ip_forward", "0\n"),
-        ("/proc/sys/kernel/panic", "10\n"),
-        ("/proc/sys/kernel/osrelease", "6.1\n"),
-        ("/lib/modules/6.1/modules.builtin", "kernel/fs/overlayfs/overlay.ko\n"),
-        ("/usr/lib/systemd/system/containerd.service", ""),
-        ("/usr/lib/systemd/system/kubelet.service", ""),
-        ("/var/lib/containerd/content/blob", "blob\n"),
-        ("/dev/nvme1n1", ""),
-        ("/dev/nvme2n1", ""),
-    ]);
+    tree(
+        root,
+        &[
+            ("/etc/hosts", "127.0.0.1 localhost\n"),
+            ("/etc/fstab", "UUID=1 / xfs defaults 0 0\n/swapfile none swap sw 0 0\n"),
+            ("/proc/swaps", "Filename Type\n/swapfile file 1 0 -2\n"),
+            ("/proc/self/mounts", "/dev/nvme0n1p1 / xfs rw 0 0\n"),
+            ("/proc/sys/net/ipv4/ip_forward", "0\n"),
+            ("/proc/sys/kernel/panic", "10\n"),
+            ("/proc/sys/kernel/osrelease", "6.1\n"),
+            ("/lib/modules/6.1/modules.builtin", "kernel/fs/overlayfs/overlay.ko\n"),
+            ("/usr/lib/systemd/system/containerd.service", ""),
+            ("/usr/lib/systemd/system/kubelet.service", ""),
+            ("/var/lib/containerd/content/blob", "blob\n"),
+            ("/dev/nvme1n1", ""),
+            ("/dev/nvme2n1", ""),
+        ],
+    );
     fs::create_dir_all(root.join("dev/disk/by-id")).expect("a directory of the test");
     for n in 1..3 {
         let link = root.join(format!("dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_{n}"));

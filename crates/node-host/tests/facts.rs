@@ -1,0 +1,138 @@
+//! Facts of recorded machines.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use hybridge_node::facts::{Facts, FirewallKind};
+use hybridge_node_host::facts::{Part, Paths, Source, Wanted, gather, load, save};
+use hybridge_node_host::host::Host;
+use hybridge_node_host::migrate::migrate;
+use support::*;
+
+fn program(root: &Path, path: &str) {
+    tree(root, &[(path, "")]);
+    fs::set_permissions(root.join(path.trim_start_matches('/')), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn recorded() -> tempfile::TempDir {
+    let dir = directory();
+    plans::bare(dir.path());
+    tree(
+        dir.path(),
+        &[
+            ("/etc/os-release", "ID=\"amzn\"\nVERSION_ID=\"2023\"\n"),
+            ("/proc/meminfo", "MemTotal:        7935360 kB\n"),
+            ("/proc/sys/crypto/fips_enabled", "1\n"),
+            ("/proc/net/route", "Iface\tDestination\nens5\t00000000\t0\t0003\t0\t0\t512\t00000000\t0\t0\t0\n"),
+            ("/sys/devices/system/cpu/cpu0/x", ""),
+            ("/sys/devices/system/cpu/cpu1/x", ""),
+            ("/sys/bus/pci/devices/0000:00:1e.0/vendor", "0x10DE\n"),
+            ("/sys/bus/pci/devices/0000:00:04.0/vendor", "0x1d0f\n"),
+            ("/sys/block/nvme1n1/size", "1953125\n"),
+            ("/sys/block/md127/slaves/nvme2n1", ""),
+            ("/dev/nvme2n1", "TYPE=linux_raid_member\nUUID=77\n"),
+            ("/etc/eks/containerd-version.txt", "containerd github.com/containerd/containerd/v2 2.0.5 fb4c30d\n"),
+            (
+                "/var/lib/kubelet/pki/kubelet-server-current.pem",
+                "-----BEGIN CERTIFICATE-----\nc\n-----END CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\nk\n",
+            ),
+            ("/etc/systemd/system/containerd.service.d/http-proxy.conf", "[Service]\nEnvironment=\"HTTP_PROXY=http://u:password@p:1\"\n"),
+            ("/srv/key", "-----BEGIN PRIVATE KEY-----\nAAAA\n"),
+            ("/imitation/runtime", "22/tcp 30000-32767/tcp "),
+        ],
+    );
+    std::os::unix::fs::symlink("../../nvme1n1", dir.path().join("dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_1_1")).unwrap();
+    std::os::unix::fs::symlink("../../nvme1n1p1", dir.path().join("dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_1-part1")).unwrap();
+    for path in ["/usr/bin/kubelet", "/usr/bin/firewall-cmd", "/usr/bin/nvidia-container-runtime"] {
+        program(dir.path(), path);
+    }
+    dir
+}
+
+fn wanted() -> Wanted {
+    Wanted {
+        programs: ["/usr/bin/nvidia-container-runtime", "/usr/bin/unpigz", "/etc/hosts"].map(String::from).into(),
+        files: ["/etc/hosts", "/etc/none", "/srv/key"].map(String::from).into(),
+        units: ["kubelet.service", "none.service"].map(String::from).into(),
+        certificate: Some(("/etc/iam/pki/server.pem".into(), "/etc/iam/pki/server.key".into())),
+    }
+}
+
+fn gathered(host: &Host, others: Vec<Source<'_>>) -> Facts {
+    gather(host, &wanted(), &Paths::of(host), others)
+}
+
+#[test]
+fn a_recorded_machine_is_understood() {
+    let dir = recorded();
+    let host = machine(dir.path());
+    let region = || Box::new(|facts: &mut Facts| facts.instance = Some(Default::default())) as Part;
+    let mut facts = gathered(&host, vec![Box::new(region)]);
+    assert!(facts.at.take().is_some() && facts.instance.is_some());
+    // Those of the machine that runs the test.
+    facts.interfaces.clear();
+    facts.proxies.clear();
+    facts.os.architecture = "any".into();
+    insta::assert_json_snapshot!(facts);
+    assert_eq!(facts.firewall.map(|firewall| firewall.kind), Some(FirewallKind::Firewalld));
+}
+
+#[test]
+fn facts_are_read_back_as_they_were_saved() {
+    let dir = recorded();
+    let facts = gathered(&machine(dir.path()), vec![]);
+    let path = dir.path().join("facts.json");
+    save(&facts, &path).unwrap();
+    assert_eq!(load(&path).unwrap(), facts);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("PRIVATE KEY") && !text.contains("password"), "{text}");
+    fs::write(&path, "{\"cpus\":\n\"two\"}").unwrap();
+    let error = hybridge_report::chain(&load(&path).unwrap_err());
+    assert!(error.contains("holds no facts: invalid type: string \"two\", expected u32 at line 2"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_found_out_is_missing_with_its_reason() {
+    let dir = directory();
+    let facts = gathered(&machine(dir.path()), vec![]);
+    let reason = |key: &str| facts.missing.get(key).map_or("", String::as_str);
+    assert_eq!(reason("kubelet"), "kubelet is not on PATH");
+    assert_eq!(reason("cpus"), "sysfs shows no processor that is online");
+    assert_eq!(reason("memory"), "/proc/meminfo has no MemTotal");
+    assert_eq!(facts.certificate.unwrap().key_problem.as_deref(), Some("is not there"));
+}
+
+#[test]
+fn a_disk_that_cannot_be_read_is_not_blank() {
+    use hybridge_node_host::command::{Call, Output, RunError, Runner};
+    struct Unreadable(Imitation);
+    impl Runner for Unreadable {
+        fn run(&self, call: &Call) -> Result<Output, RunError> {
+            if call.program != "blkid" {
+                return self.0.run(call);
+            }
+            Ok(Output { code: Some(2), stderr: "error: /dev/x: Input/output error".into(), ..Output::default() })
+        }
+    }
+    let dir = recorded();
+    let facts = gathered(&Host::below(dir.path(), Unreadable(Imitation { root: dir.path().into() })), vec![]);
+    let disk = facts.missing.get("/dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_1").unwrap();
+    assert!(disk.ends_with("cannot tell what is on it: error: /dev/x: Input/output error"), "{disk}");
+}
+
+#[test]
+fn containerd_translates_from_a_file_that_is_gone_afterwards() {
+    let dir = directory();
+    fs::create_dir(dir.path().join("run")).unwrap();
+    let host = machine(dir.path());
+    assert_eq!(migrate(&host, "/usr/bin/containerd", "version = 2\n").unwrap(), "version = 3\n");
+    assert_eq!(fs::read_dir(dir.path().join("run")).unwrap().count(), 0);
+    let error = migrate(&host, "/usr/bin/containerd", " \n").unwrap_err();
+    assert!(error.to_string().starts_with("containerd cannot translate the configuration"), "{error}");
+}
