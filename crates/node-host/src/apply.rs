@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Instant;
 
 use hybridge_node::plan::{Half, Phase, Plan, Step};
@@ -65,6 +66,16 @@ pub(crate) fn load_state(host: &Host) -> Result<State, ApplyError> {
     Ok(parsed.map_err(|source| ApplyError::State { path: state::PATH.into(), source })?.unwrap_or_default())
 }
 
+/// Held by one run. It is given up by a call, as merely closing the file would leave it to a program that was started meanwhile.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // It ends with the process at the latest.
+        let _ = self.0.unlock();
+    }
+}
+
 /// One run.
 pub(crate) struct Run<'a> {
     pub(crate) host: &'a Host,
@@ -105,15 +116,16 @@ impl<'a> Run<'a> {
     }
 
     /// Keeps others from changing the machine until it is dropped.
-    fn lock(&mut self) -> Result<File, ApplyError> {
+    fn lock(&mut self) -> Result<Lock, ApplyError> {
         if !self.host.path(state::LOCK).exists() {
             self.make_parents(state::LOCK, &mut Vec::new())?;
             self.about_to(&format!("write {}", state::LOCK))?;
         }
-        let file = File::options().create(true).append(true).open(self.host.path(state::LOCK));
+        // For root only: whoever can open it could hold it.
+        let file = File::options().create(true).append(true).mode(0o600).open(self.host.path(state::LOCK));
         let file = file.map_err(ApplyError::file("write", state::LOCK))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(ApplyError::Busy { path: state::LOCK.into() }),
             Err(TryLockError::Error(error)) => Err(ApplyError::file("lock", state::LOCK)(error)),
         }

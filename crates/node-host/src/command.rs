@@ -166,9 +166,9 @@ impl Runner for System {
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::NotFound => RunError::NotFound(call.program.clone()),
-                _ => RunError::Start { program: call.program.clone(), source },
+            .map_err(|source| match source {
+                source if source.kind() == io::ErrorKind::NotFound => RunError::NotFound(call.program.clone()),
+                source => RunError::Start { program: call.program.clone(), source },
             })?;
         let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
         let started = Instant::now();

@@ -51,16 +51,19 @@ impl Run<'_> {
         let before = self.state.clone();
         self.intend(&pending, &doomed);
         self.save_state()?;
-        if let Err(error) = self.stage(&pending) {
+        let made = match self.stage(&pending) {
+            Ok(made) => made,
             // As if killed: what is left must do for the next run.
-            if !matches!(error, ApplyError::Stopped(_)) {
+            Err(error @ ApplyError::Stopped(_)) => return Err(error),
+            Err(error) => {
                 self.state = before;
                 // The error that led here is the one worth telling; a record that says too much only restarts a service once more.
                 let _ = self.save_state();
+                return Err(error);
             }
-            return Err(error);
-        }
-        self.rename(&pending, &doomed)?;
+        };
+        let directories = made.iter().filter(|path| self.host.path(path).is_dir()).map(|path| parent(path)).collect();
+        self.rename(&pending, &doomed, directories)?;
         self.relabel()
     }
 
@@ -107,7 +110,8 @@ impl Run<'_> {
         self.state.previous.insert(path.into(), Previous { content, mode, ours });
     }
 
-    fn stage(&mut self, pending: &[(Target, Now)]) -> Result<(), ApplyError> {
+    /// Writes everything under temporary names; returns what was made, directories among it.
+    fn stage(&mut self, pending: &[(Target, Now)]) -> Result<Vec<String>, ApplyError> {
         let mut made = Vec::new();
         let result = self.stage_all(pending, &mut made);
         if matches!(&result, Err(error) if !matches!(error, ApplyError::Stopped(_))) {
@@ -117,7 +121,7 @@ impl Run<'_> {
                 let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
             });
         }
-        result
+        result.map(|()| made)
     }
 
     fn stage_all(&mut self, pending: &[(Target, Now)], made: &mut Vec<String>) -> Result<(), ApplyError> {
@@ -167,15 +171,15 @@ impl Run<'_> {
         result
     }
 
-    fn rename(&mut self, pending: &[(Target, Now)], doomed: &[String]) -> Result<(), ApplyError> {
-        let mut dirs = BTreeSet::new();
+    /// Lets all files take effect. `dirs` are directories that were changed already.
+    fn rename(&mut self, pending: &[(Target, Now)], doomed: &[String], mut dirs: BTreeSet<String>) -> Result<(), ApplyError> {
         for (done, (target, now)) in pending.iter().enumerate() {
             self.about_to(&format!("rename to {}", target.path))?;
             if let Err(error) = fs::rename(self.host.path(&staging(&target.path)), self.host.path(&target.path)) {
                 self.undo(pending, done);
                 return Err(ApplyError::file("replace", &target.path)(error));
             }
-            dirs.extend(parents(&target.path));
+            dirs.insert(parent(&target.path));
             let deed = if *now == Now::Absent { Deed::Create } else { Deed::Update };
             self.changed(Change::new(deed, &target.path));
         }
@@ -183,12 +187,11 @@ impl Run<'_> {
             self.about_to(&format!("remove {path}"))?;
             fs::remove_file(self.host.path(path)).map_err(ApplyError::file("remove", path))?;
             self.state.files.remove(path);
-            dirs.extend(parents(path).take(1));
+            dirs.insert(parent(path));
             self.changed(Change::new(Deed::Remove, path));
         }
         self.state.staged.clear();
         pending.iter().filter(|(target, _)| target.ours).for_each(|(target, _)| self.state.wrote(&target.path, &target.digest()));
-        dirs.retain(|dir| self.host.path(dir).is_dir());
         self.sync(&dirs)
     }
 
@@ -223,9 +226,9 @@ impl Run<'_> {
     }
 }
 
-/// Directory of a path, and the directories above it that may be new.
-fn parents(path: &str) -> impl Iterator<Item = String> {
-    Path::new(path).ancestors().skip(1).map(|dir| dir.to_string_lossy().into_owned()).filter(|dir| dir != "/").take(4)
+/// Directory of a path.
+fn parent(path: &str) -> String {
+    path.rsplit_once('/').map_or("/", |(dir, _)| dir).to_owned() + "/"
 }
 
 fn write_body(temporary: &Path, body: &Body) -> io::Result<()> {

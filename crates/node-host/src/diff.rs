@@ -1,6 +1,6 @@
 //! What a plan would change, without changing it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hybridge_node::plan::{DiskStep, Half, Plan, Step};
 use similar::TextDiff;
@@ -16,7 +16,7 @@ use crate::kernel::{missing_modules, pending_values, swap_is_on};
 use crate::options::Options;
 use crate::registration::managed_instance;
 use crate::report::{Change, Deed};
-use crate::service::{Unit, Wanted, reason};
+use crate::service::{Found, Unit, Wanted, reason};
 use crate::state::{State, read_by_systemd};
 
 /// Every file of the plan with what would become of it, and everything else that would be done, in the order of the plan.
@@ -25,7 +25,7 @@ use crate::state::{State, read_by_systemd};
 ///
 /// If a file or the state of a unit cannot be read.
 pub fn diff(host: &Host, plan: &Plan, options: &Options) -> Result<Vec<Change>, ApplyError> {
-    let mut look = Look { host, options, state: load_state(host)?, changes: Vec::new(), changing: BTreeMap::new() };
+    let mut look = Look { host, options, state: load_state(host)?, changes: Vec::new(), changing: BTreeSet::new() };
     if !options.skip.contains(&Half::Config) {
         for target in blockless(host, &look.state, plan, &options.edits)? {
             look.target(&target)?;
@@ -47,8 +47,8 @@ struct Look<'a> {
     options: &'a Options,
     state: State,
     changes: Vec<Change>,
-    /// Files that would change, with their text to be where it is known.
-    changing: BTreeMap<String, Option<String>>,
+    /// Files that would change.
+    changing: BTreeSet<String>,
 }
 
 impl Look<'_> {
@@ -58,7 +58,7 @@ impl Look<'_> {
                 return Target::of(step, self.host, &self.options.edits)?.map_or(Ok(()), |target| self.target(&target));
             }
             Step::DaemonReload => {
-                let needed = self.state.reload || self.changing.keys().any(|path| read_by_systemd(path));
+                let needed = self.state.reload || self.changing.iter().any(|path| read_by_systemd(path));
                 needed.then(|| Change::new(Deed::Reload, "systemd")).into_iter().collect()
             }
             Step::Sysctl { path } => self.sysctl(path)?,
@@ -96,8 +96,7 @@ impl Look<'_> {
         }
         let deed = if now == Now::Absent { Deed::Create } else { Deed::Update };
         self.changes.push(Change::new(deed, &target.path).with(difference(target, &now)));
-        let text = if let Body::File { content, .. } = &target.body { Some(content.clone()) } else { None };
-        self.changing.insert(target.path.clone(), text);
+        self.changing.insert(target.path.clone());
         Ok(())
     }
 
@@ -107,14 +106,14 @@ impl Look<'_> {
             Stale::Keep(path) => self.changes.push(Change::new(Deed::Keep, path).with("changed since we wrote it")),
             Stale::Remove(path) => {
                 self.changes.push(Change::new(Deed::Remove, &path));
-                self.changing.insert(path, None);
+                self.changing.insert(path);
             }
         }
     }
 
     /// Values of a file that may not be written yet.
     fn sysctl(&self, path: &str) -> Result<Vec<Change>, ApplyError> {
-        if self.changing.contains_key(path) {
+        if self.changing.contains(path) {
             return Ok(vec![Change::new(Deed::Set, format!("values of {path}"))]);
         }
         let values = pending_values(self.host, path)?;
@@ -124,13 +123,7 @@ impl Look<'_> {
     fn service(&self, wanted: &Wanted<'_>) -> Result<Vec<Change>, ApplyError> {
         let unit = Unit::show(self.host, wanted.unit)?;
         let enable = (wanted.enable && !unit.enabled()).then(|| Change::new(Deed::Enable, wanted.unit));
-        let read = self.state.services.get(wanted.unit).into_iter().flat_map(|files| files.keys());
-        let changing: BTreeSet<&String> = read.chain(wanted.files).filter(|path| self.changing.contains_key(*path)).collect();
-        let mut start = reason(self.host, &self.state, wanted, &unit)?;
-        if start.is_none() && !changing.is_empty() {
-            let paths: Vec<&str> = changing.into_iter().map(String::as_str).collect();
-            start = Some(Change::new(Deed::Restart, wanted.unit).with(format!("changed: {}", paths.join(", "))));
-        }
+        let start = reason(self.host, &self.state, wanted, &Found { unit: &unit, changing: &self.changing })?;
         Ok(enable.into_iter().chain(start).collect())
     }
 

@@ -96,7 +96,21 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Whether somebody else has mounted something there, which is left.
+    fn is_taken(&mut self, path: &str) -> bool {
+        let unit = format!("/etc/systemd/system/{}", unit_name(path));
+        let taken = is_mounted(self.host, path) && !self.host.path(&unit).exists();
+        if taken {
+            let fix = format!("unmount it if {path} is to be on the local disks");
+            self.warn(Finding::warning("apply.mounted", path, "something else is mounted there, and is left").fix(fix));
+        }
+        taken
+    }
+
     fn mount(&mut self, name: &str, path: &str) -> Result<(), ApplyError> {
+        if self.is_taken(path) {
+            return Ok(());
+        }
         let device = self.device(name);
         let found = signature(self.host, &device).map_err(|what| disk(&device, what))?;
         let uuid = found.and_then(|found| found.uuid).ok_or_else(|| disk(&device, "has no file system with a UUID".into()))?;
@@ -127,6 +141,9 @@ impl Run<'_> {
     }
 
     fn bind(&mut self, path: &str, source: &str, users: &[String]) -> Result<(), ApplyError> {
+        if self.is_taken(path) {
+            return Ok(());
+        }
         let text = unit_text("directory on the local disk", source, path, ("none", "bind"));
         if !is_mounted(self.host, path) {
             self.move_to(path, source, users)?;

@@ -160,6 +160,7 @@ impl ApplyError {
         let fix = match self {
             Self::NotRoot => "run it with sudo, or with --dry-run, which changes nothing".into(),
             Self::Busy { .. } => "wait until it has ended; `fuser` with that path names the process".into(),
+            Self::File { doing: "read", source, .. } if source.kind() == io::ErrorKind::PermissionDenied => "run it with sudo".into(),
             Self::File { source, .. } => return file_fix(source.kind()).map(String::from),
             Self::Directory { path } => format!("look what is in it, then move {path} away"),
             Self::State { path, .. } => {

@@ -63,7 +63,7 @@ impl Unit {
     }
 
     pub(crate) fn enabled(&self) -> bool {
-        !matches!(self.get("UnitFileState"), "disabled" | "masked" | "")
+        !matches!(self.get("UnitFileState"), "disabled" | "linked" | "masked" | "")
     }
 
     fn invocation(&self) -> &str {
@@ -75,9 +75,15 @@ impl Unit {
     }
 }
 
+/// A unit as it is, and the files that are about to change under it.
+pub(crate) struct Found<'a> {
+    pub(crate) unit: &'a Unit,
+    pub(crate) changing: &'a BTreeSet<String>,
+}
+
 /// Why a unit has to be started or restarted; `None` if it has not.
-pub(crate) fn reason(host: &Host, state: &State, wanted: &Wanted<'_>, unit: &Unit) -> Result<Option<Change>, ApplyError> {
-    if !unit.runs() {
+pub(crate) fn reason(host: &Host, state: &State, wanted: &Wanted<'_>, found: &Found<'_>) -> Result<Option<Change>, ApplyError> {
+    if !found.unit.runs() {
         return Ok(Some(Change::new(Deed::Start, wanted.unit).with("it does not run")));
     }
     let Some(started) = state.services.get(wanted.unit) else {
@@ -85,7 +91,7 @@ pub(crate) fn reason(host: &Host, state: &State, wanted: &Wanted<'_>, unit: &Uni
     };
     let mut changed = BTreeSet::new();
     for path in started.keys().chain(wanted.files) {
-        if started.get(path) != Some(&digest_now(host, path)?) {
+        if found.changing.contains(path) || started.get(path) != Some(&digest_now(host, path)?) {
             changed.insert(path.as_str());
         }
     }
@@ -125,7 +131,7 @@ impl Run<'_> {
             self.act(&Call::change("systemctl", ["enable", wanted.unit]))?;
             self.changed(Change::new(Deed::Enable, wanted.unit));
         }
-        if let Some(change) = reason(self.host, &self.state, wanted, &unit)? {
+        if let Some(change) = reason(self.host, &self.state, wanted, &Found { unit: &unit, changing: &BTreeSet::new() })? {
             let deed = change.deed;
             if let Err(why) = self.start(wanted, &unit)? {
                 return Err(self.refused_configuration(wanted, why)?);

@@ -290,3 +290,12 @@ fn data_of_an_earlier_life_is_bound_and_not_overwritten() {
     assert_eq!(read(dir.path(), "mnt/k8s-disks/0/containerd/content/blob"), "newer\n");
     assert!(report.warnings.iter().any(|warning| warning.code == "apply.bind"), "{:?}", report.warnings);
 }
+
+#[test]
+fn a_foreign_mount_is_left() {
+    let dir = prepared();
+    tree(dir.path(), &[("/proc/self/mounts", "/dev/sdb /var/lib/containerd ext4 rw 0 0\n")]);
+    let report = run(dir.path(), &whole());
+    assert!(report.warnings.iter().any(|warning| warning.code == "apply.mounted"), "{:?}", report.warnings);
+    assert!(!dir.path().join("etc/systemd/system/var-lib-containerd.mount").exists());
+}

@@ -34,6 +34,7 @@ fn main() {
         ("killed_and_then_run_with_another_plan_leaves_nothing_of_the_first", killed_then_another_plan),
         ("a_disk_that_is_full_leaves_all_as_it_was", || succeeds("full")),
         ("a_disk_that_is_read_only_leaves_all_as_it_was", || succeeds("read-only")),
+        ("a_file_that_cannot_be_replaced_leaves_all_as_it_was", || succeeds("busy")),
     ] {
         let started = Instant::now();
         test();
@@ -130,6 +131,7 @@ fn child(task: &str) {
         }
         ["full"] => full(),
         ["read-only"] => read_only(),
+        ["busy"] => busy(),
         _ => panic!("unknown task {task}"),
     }
 }
@@ -184,6 +186,21 @@ fn read_only() {
     let plan = plan(vec![phase("files", Half::Config, vec![write("/srv/a", "a\n"), write("/etc/containerd/config.toml", "new\n")])]);
     unchanged_by(dir.path(), &plan, "cannot write /etc/containerd/config.toml: Read-only file system (os error 30)");
     nix::mount::umount(&etc).unwrap();
+}
+
+/// A file that is a mount point cannot be renamed over: what was renamed before it goes back.
+fn busy() {
+    namespace();
+    let dir = directory();
+    tree(dir.path(), &[("/etc/a", "old\n"), ("/etc/hosts", "old\n"), ("/other", "other\n")]);
+    std::os::unix::fs::symlink("old", dir.path().join("etc/link")).unwrap();
+    let hosts = dir.path().join("etc/hosts");
+    mount(Some(&dir.path().join("other")), &hosts, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+    let link = hybridge_node::plan::Step::Symlink { path: "/etc/link".into(), target: "new".into() };
+    let files = ["/etc/a", "/etc/new", "/etc/hosts", "/etc/z"].map(|path| write(path, "new\n"));
+    let plan = plan(vec![phase("files", Half::Config, std::iter::once(link).chain(files).collect())]);
+    unchanged_by(dir.path(), &plan, "cannot replace /etc/hosts: Device or resource busy (os error 16)");
+    nix::mount::umount(&hosts).unwrap();
 }
 
 fn unchanged_by(root: &Path, plan: &hybridge_node::plan::Plan, why: &str) {

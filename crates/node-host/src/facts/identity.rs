@@ -39,9 +39,9 @@ fn public_part(host: &Host, path: &str) -> Result<String, String> {
         return Err("is encrypted; nobody is there at boot to give its password".into());
     }
     // What the parser says may quote the file.
-    let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| match error {
-        pem::Error::NoItemsFound => "holds no private key in PEM".to_owned(),
-        _ => "is no sound PEM".to_owned(),
+    let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| {
+        let none = matches!(error, pem::Error::NoItemsFound);
+        if none { "holds no private key in PEM" } else { "is no sound PEM" }
     })?;
     let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).map_err(|_| "is neither an RSA, ECDSA nor Ed25519 key")?;
     let public = key.public_key().ok_or("does not tell its public part")?;
