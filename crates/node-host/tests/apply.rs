@@ -251,7 +251,7 @@ fn labels_are_set_where_selinux_enforces() {
 fn a_unit_that_does_not_get_up_is_told_in_time() {
     for (config, seconds, why) in [
         ("loops\n", 60, "failed 3 times in a row (result: exit-code, exit status 1)"),
-        ("slow\n", 0, "did not become active within 0 s (it is activating/start; result: success, exit status 0)"),
+        ("slow\n", 1, "did not become active within 1 s (it is activating/start; result: success, exit status 0)"),
     ] {
         let dir = prepared();
         let mut plan = small(config);
@@ -298,4 +298,18 @@ fn a_foreign_mount_is_left() {
     let report = run(dir.path(), &whole());
     assert!(report.warnings.iter().any(|warning| warning.code == "apply.mounted"), "{:?}", report.warnings);
     assert!(!dir.path().join("etc/systemd/system/var-lib-containerd.mount").exists());
+}
+
+#[test]
+fn until_a_directory_is_bound_what_is_in_it_counts_and_not_the_copy() {
+    let dir = prepared();
+    let mut witness = Witness::default();
+    apply(&machine(prepared().path()), &whole(), &mut witness, &options()).unwrap();
+    let mount = witness.actions.iter().position(|action| action == "systemctl enable --now var-lib-containerd.mount").unwrap();
+    let mut witness = Witness { stop_before: Some(mount), ..Witness::default() };
+    apply(&machine(dir.path()), &whole(), &mut witness, &options()).unwrap_err();
+    assert_eq!(read(dir.path(), "mnt/k8s-disks/0/containerd/content/blob"), "blob\n");
+    tree(dir.path(), &[("/var/lib/containerd/content/blob", "pulled meanwhile\n")]);
+    run(dir.path(), &whole());
+    assert_eq!(read(dir.path(), "mnt/k8s-disks/0/containerd/content/blob"), "pulled meanwhile\n");
 }

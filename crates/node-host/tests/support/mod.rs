@@ -135,7 +135,8 @@ impl Runner for Imitation {
             ("systemctl", ["daemon-reload"]) => said(""),
             ("systemctl", ["enable", unit]) => self.set(unit, "UnitFileState", "enabled"),
             ("systemctl", ["enable", "--now", unit]) => self.mount(unit),
-            ("systemctl", ["restart" | "start", "--no-block", unit]) => self.start(unit),
+            ("systemctl", ["restart", "--no-block", unit]) => self.put(&format!("imitation/queue/{unit}"), ""),
+            ("systemctl", ["start", "--no-block", unit]) => self.start(unit),
             ("systemctl", ["stop", unit]) => self.set(unit, "ActiveState", "inactive"),
             ("systemctl", ["reset-failed", unit]) => self.set(unit, "ActiveState", "inactive"),
             ("systemctl", ["is-active", unit]) => said(if self.get(unit, "ActiveState") == "active" { "active\n" } else { "inactive\n" }),
@@ -207,6 +208,16 @@ impl Imitation {
         if self.get(unit, "SubState") == "auto-restart" {
             self.invoke(unit).unwrap();
         }
+        // A job that was only queued: the unit is shown once more as it was.
+        let queued = fs::remove_file(self.file(&format!("imitation/queue/{unit}"))).is_ok();
+        let shown = self.properties(unit);
+        if queued {
+            self.start(unit).unwrap();
+        }
+        shown
+    }
+
+    fn properties(&self, unit: &str) -> String {
         let there = ["etc", "usr/lib"].iter().any(|dir| self.file(&format!("{dir}/systemd/system/{unit}")).exists());
         let defaults = [
             ("LoadState", if there { "loaded" } else { "not-found" }),

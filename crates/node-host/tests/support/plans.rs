@@ -53,7 +53,7 @@ pub(crate) fn whole() -> Plan {
     let bind = DiskStep::Bind {
         path: "/var/lib/containerd".into(),
         source: "/mnt/k8s-disks/0/containerd".into(),
-        users: vec!["containerd.service".into()],
+        users: vec!["containerd.service".into(), "soci-snapshotter.service".into()],
     };
     plan(vec![
         phase(
@@ -123,6 +123,8 @@ pub(crate) fn bare(root: &Path) {
             ("/lib/modules/6.1/modules.builtin", "kernel/fs/overlayfs/overlay.ko\n"),
             ("/usr/lib/systemd/system/containerd.service", ""),
             ("/usr/lib/systemd/system/kubelet.service", ""),
+            ("/usr/lib/systemd/system/soci-snapshotter.service", ""),
+            ("/imitation/units/soci-snapshotter.service", "ActiveState=active\n"),
             ("/var/lib/containerd/content/blob", "blob\n"),
             ("/dev/nvme1n1", ""),
             ("/dev/nvme2n1", ""),
