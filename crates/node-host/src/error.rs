@@ -182,9 +182,9 @@ impl ApplyError {
 fn file_fix(kind: io::ErrorKind) -> Option<&'static str> {
     // The kinds of an operating system are without end; each not named here speaks for itself.
     if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
-        Some("make room on that file system; nothing of this phase was changed")
+        Some("make room on that file system; no file of this phase was changed")
     } else if kind == io::ErrorKind::ReadOnlyFilesystem {
-        Some("that file system is mounted read-only; make it writable, or bake the file into the image; nothing of this phase was changed")
+        Some("that file system is mounted read-only; make it writable, or bake the file into the image; no file of this phase was changed")
     } else if kind == io::ErrorKind::PermissionDenied {
         Some("see `lsattr` (chattr +i), the mount options and SELinux (`ausearch -m avc`)")
     } else if kind == io::ErrorKind::ResourceBusy {

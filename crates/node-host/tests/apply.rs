@@ -75,6 +75,7 @@ fn every_step_does_its_work() {
     for call in ["modprobe br_netfilter", "mkfs.xfs -K -l su=8b /dev/md127", "swapoff /swapfile", "systemctl stop containerd.service"] {
         assert_eq!(log.matches(&format!("{call}\n")).count(), 1, "{call}:\n{log}");
     }
+    assert!(read(dir.path(), "imitation/units/soci-snapshotter.service").contains("ActiveState=active"), "it ran before");
     assert!(!log.contains("modprobe overlay"), "it is built in");
 }
 
