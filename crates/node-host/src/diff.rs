@@ -47,7 +47,7 @@ struct Look<'a> {
     options: &'a Options,
     state: State,
     changes: Vec<Change>,
-    /// Files that would change.
+    /// Files that would change, and arrays that would be made.
     changing: BTreeSet<String>,
 }
 
@@ -127,18 +127,21 @@ impl Look<'_> {
         Ok(enable.into_iter().chain(start).collect())
     }
 
-    fn disk(&self, step: &DiskStep) -> Option<Change> {
+    fn disk(&mut self, step: &DiskStep) -> Option<Change> {
         match step {
             DiskStep::Array { name, level, members } => {
                 let mut kernel: Vec<String> = members.iter().filter_map(|member| self.host.kernel_name(member)).collect();
                 kernel.sort();
                 let there = self.host.arrays().iter().any(|(_, members)| *members == kernel);
-                (!there).then(|| Change::new(Deed::Prepare, name).with(format!("array of {} disks, level {level}", members.len())))
+                if there {
+                    return None;
+                }
+                self.changing.insert(name.clone());
+                Some(Change::new(Deed::Prepare, name).with(format!("array of {} disks, level {level}", members.len())))
             }
-            // Whether there is a file system shows only when the array is there.
             DiskStep::Format { device } => {
-                let blank = crate::facts::storage::signature(self.host, device).is_ok_and(|found| found.is_none());
-                blank.then(|| Change::new(Deed::Prepare, device).with("XFS"))
+                let blank = || crate::facts::storage::signature(self.host, device).is_ok_and(|found| found.is_none());
+                (self.changing.contains(device) || blank()).then(|| Change::new(Deed::Prepare, device).with("XFS"))
             }
             DiskStep::Mount { path, .. } => (!is_mounted(self.host, path)).then(|| Change::new(Deed::Prepare, path).with("mounted")),
             DiskStep::Bind { path, source, .. } => {

@@ -124,6 +124,14 @@ fn a_disk_that_cannot_be_read_is_not_blank() {
     let facts = gathered(&Host::below(dir.path(), Unreadable(Imitation { root: dir.path().into() })), vec![]);
     let disk = facts.missing.get("/dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_1").unwrap();
     assert!(disk.ends_with("cannot tell what is on it: error: /dev/x: Input/output error"), "{disk}");
+
+    // blkid says nothing about a disk that it cannot open.
+    let dir = recorded();
+    fs::remove_file(dir.path().join("dev/nvme1n1")).unwrap();
+    fs::create_dir(dir.path().join("dev/nvme1n1")).unwrap();
+    let facts = gathered(&machine(dir.path()), vec![]);
+    let disk = facts.missing.get("/dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_1").unwrap();
+    assert_eq!(disk, "it cannot be read: Is a directory (os error 21)");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Disks, mounts, swaps.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 
 use hybridge_node::facts::{Disk, Mount, Swap};
 
@@ -58,6 +60,10 @@ pub(crate) struct Signature {
 ///
 /// Why it is not known. Such a disk must not count as blank.
 pub(crate) fn signature(host: &Host, device: &str) -> Result<Option<Signature>, String> {
+    // blkid is silent about a disk that it cannot open, as about a blank one.
+    let mut start = [0; 4096];
+    let opened = File::open(host.path(device)).and_then(|mut disk| disk.read(&mut start));
+    opened.map_err(|error| format!("it cannot be read: {error}"))?;
     let call = Call::question("blkid", ["-p", "-o", "export", device]);
     let output = host.ask(&call).map_err(|error| hybridge_report::chain(&error))?;
     if !output.good() {
