@@ -9,6 +9,9 @@ use crate::secret::Secret;
 /// Words in the names of variables and TOML keys whose values are hidden.
 const WORDS: [&str; 7] = ["password", "passwd", "secret", "token", "credential", "auth", "activationcode"];
 
+/// Bytes in which a URL's `@` is looked for, so that time stays linear in the text.
+const MAX_USERINFO: usize = 1024;
+
 /// Whether what is called so is a secret.
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace("authority", "");
@@ -39,10 +42,16 @@ pub(super) fn text(text: &str) -> String {
 fn userinfo(text: &str) -> Option<(&str, &str, &str)> {
     let at = text.find("://")? + 3;
     let (before, authority) = text.split_at(at);
-    let end = authority.find(['/', '?', '#', '"', '\'', ',']).unwrap_or(authority.len());
-    let end = authority[..end].find(char::is_whitespace).unwrap_or(end);
+    let mut window = authority.len().min(MAX_USERINFO);
+    while !authority.is_char_boundary(window) {
+        window -= 1;
+    }
+    if !authority[..window].contains('@') {
+        return Some((before, "", authority));
+    }
+    let word = authority[..window].find(char::is_whitespace).unwrap_or(window);
+    let end = authority[..word].find(['/', '?', '#', '"', '\'', ',']).unwrap_or(word);
     // A password may hold what should have been escaped: up to the last @ before white space.
-    let word = authority.find(char::is_whitespace).unwrap_or(authority.len());
     let user = authority[..word].rfind('@').filter(|at| *at < end || authority[..*at].contains(':')).unwrap_or(0);
     Some((before, &authority[..user], &authority[user..]))
 }
@@ -99,7 +108,7 @@ pub(super) fn secrets_of(source: &str) -> Vec<String> {
         }
     }
     secrets.retain(|secret| secret.len() >= 3 && !matches!(secret.as_str(), "true" | "false" | "null"));
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets.sort_by(|one, two| two.len().cmp(&one.len()).then_with(|| one.cmp(two)));
     secrets.dedup();
     secrets
 }

@@ -107,6 +107,11 @@ impl Tree {
     }
 }
 
+/// Bytes of one document; user data has at most 16 KiB.
+const MAX_DOCUMENT: usize = 1 << 20;
+/// Texts of one document that look secret: each is looked for in all that is shown.
+const MAX_SECRETS: usize = 1000;
+
 /// A part with its tree.
 struct Read {
     part: Part,
@@ -116,7 +121,20 @@ struct Read {
 
 impl Read {
     fn new(part: Part) -> Self {
+        if part.text.len() > MAX_DOCUMENT {
+            let mut problems = Problems::new(&part.name, part.line, "");
+            problems
+                .error("document.too-large", At::default(), "", "has more than 1 MiB; a NodeConfig has a few KiB")
+                .fix("is it the right file?");
+            return Self { part, tree: None, problems };
+        }
         let mut problems = Problems::new(&part.name, part.line, &part.text);
+        if problems.secrets() > MAX_SECRETS {
+            let mut problems = Problems::new(&part.name, part.line, "");
+            let what = "has more than 1000 passwords, tokens or the like";
+            problems.error("document.too-large", At::default(), "", what).fix("is it the right file?");
+            return Self { part, tree: None, problems };
+        }
         let tree = match tree::read(&part.text, &mut problems) {
             Ok(Some(tree)) => Some(tree),
             Ok(None) => {

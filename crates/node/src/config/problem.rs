@@ -108,6 +108,16 @@ impl Problems {
         self.push(code, Severity::Warning, at, text, what.into())
     }
 
+    /// Whether more problems are only counted.
+    pub(super) fn full(&self) -> bool {
+        self.found.len() >= MAX_PROBLEMS
+    }
+
+    /// Texts that are not to be shown, so far.
+    pub(super) fn secrets(&self) -> usize {
+        self.secrets.len()
+    }
+
     /// How to mend what was noted last.
     pub(super) fn fix(&mut self, fix: impl Into<String>) {
         if self.more == 0
@@ -123,7 +133,7 @@ impl Problems {
     }
 
     fn push(&mut self, code: &'static str, severity: Severity, at: At, text: &str, what: String) -> &mut Self {
-        if self.found.len() >= MAX_PROBLEMS {
+        if self.full() {
             self.more += 1;
             return self;
         }

@@ -9,7 +9,7 @@ use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 use super::problem::{At, Problems};
 
 /// Nodes of a document, with what aliases stand for: against "billion laughs".
-const MAX_NODES: usize = 50_000;
+const MAX_NODES: usize = 20_000;
 /// Collections within each other; `serde_json` reads 128.
 const MAX_DEPTH: u32 = 100;
 

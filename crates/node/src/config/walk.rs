@@ -232,6 +232,10 @@ pub(super) fn wrong_type(at: At, is: &str, wanted: &str, fix: &str, problems: &m
 
 /// A key that is not known at `path`.
 pub(super) fn unknown<'a>(key: &Key, path: &str, known: impl Iterator<Item = &'a str> + Clone, problems: &mut Problems) {
+    if problems.full() {
+        problems.error("key.unknown", key.at, "", "");
+        return;
+    }
     let place = if path.is_empty() { "at the top".to_owned() } else { format!("in {path}") };
     if let Some(name) = known.clone().find(|name| plainly(name) == plainly(&key.text)) {
         problems

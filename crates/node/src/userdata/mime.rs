@@ -9,6 +9,8 @@ use super::unpack::{Budget, Unpacked, transfer_base64, transfer_quoted};
 
 /// Bytes of headers that are looked at.
 const MAX_HEADERS: usize = 64 << 10;
+/// Parts of one multipart.
+const MAX_PARTS: usize = 1000;
 
 /// A text that says it is a multipart.
 pub(super) struct Multipart {
@@ -84,6 +86,9 @@ pub(super) fn parts<'a>(bytes: &'a [u8], mail: &Multipart, before: u32) -> Resul
         let end = bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |length| at + length + 1);
         if let Some(last) = delimiter(&bytes[at..end], &mail.boundary) {
             if let Some((start, lines)) = open.take() {
+                if parts.len() >= MAX_PARTS {
+                    return Err(UserDataError::Multipart { line: lines, what: "it has more than 1000 parts" });
+                }
                 parts.push(entity(&bytes[start..at], lines)?);
             }
             open = Some((end, line + 1));

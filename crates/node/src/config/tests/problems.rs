@@ -143,7 +143,10 @@ fn what_only_bytes_can_be_is_told() {
         (part("quoted-printable").into_bytes(), "userdata.transfer-encoding"),
         (format!("{nested}{ends}").into_bytes(), "userdata.multipart-depth"),
         (format!("{HEAD}  kubelet: {{config: {{a: {}{}}}}}", "[".repeat(120), "]".repeat(120)).into_bytes(), "yaml.too-large"),
-        (format!("{HEAD}  kubelet: {{config: {{a: [{}]}}}}", "1,".repeat(60_000)).into_bytes(), "yaml.too-large"),
+        (format!("{HEAD}  kubelet: {{config: {{a: [{}]}}}}", "1,".repeat(30_000)).into_bytes(), "yaml.too-large"),
+        (format!("{HEAD}# {}", "x".repeat(1 << 20)).into_bytes(), "document.too-large"),
+        ((0..1001).map(|n| format!("{HEAD}# http://me:{n}@x\n")).collect::<String>().into_bytes(), "document.too-large"),
+        (format!("{}{}", part("7bit"), "").replace("=x*", &"\n--b\n".repeat(1001)).into_bytes(), "userdata.multipart"),
         (format!("{HEAD}  kubelet: {{config: {}}}", laughs()).into_bytes(), "yaml.too-large"),
     ] {
         let parsed = parse("f", &bytes, None, languages());
