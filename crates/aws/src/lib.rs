@@ -1,5 +1,6 @@
-//! The gateway's side of AWS, and the only user of the AWS SDK: which instance this is, what its VPC routes are, and the two calls
-//! that change them.
+//! AWS, and the only user of its SDK.
+//!
+//! For gateways: which instance this is, what its VPC routes are, and the two calls that change them.
 //!
 //! * [`instance_identity`] asks the instance metadata service (IMDSv2) for region and instance.
 //! * [`Ec2`] makes four calls: DescribeInstances, DescribeRouteTables, CreateRoute and ReplaceRoute.
@@ -7,18 +8,42 @@
 //!
 //! EC2 routes have no compare-and-swap. So a write here is one attempt that ends by its deadline, and an error says whether EC2 may have
 //! carried it out all the same ([`Ec2Error::outcome_unknown`]).
+//!
+//! For nodes: the facts that AWS knows of them, and the credentials that their plug-ins hand out.
+//!
+//! * [`Session`] is AWS in one region, with credentials from the default chain: tokens for the Kubernetes API, logins for ECR, what
+//!   EKS, EC2 and STS say.
+//! * [`roles_anywhere`] gets credentials for a certificate.
+//! * [`Imds`] asks the metadata service for what a node needs.
 
+mod call;
 mod cause;
+mod chain;
 mod ec2;
+pub mod ecr;
+mod eks;
+mod endpoint;
 mod imds;
 mod network;
+mod node;
+mod partition;
+pub mod roles_anywhere;
+mod session;
+mod sigv4;
+mod sts;
+mod token;
 mod transport;
 mod trust;
 
+pub use call::{Call, CallError, Kind};
 pub use cause::Cause;
-pub use ec2::{Call, Ec2, Ec2Error};
-pub use imds::{Identity, ImdsError, Metadata, instance_identity};
+pub use ec2::{Ec2, Ec2Error};
+pub use imds::{Identity, Imds, ImdsError, Metadata, instance_identity};
 pub use network::{Network, Proxy};
+pub use node::NodeNameError;
+pub use session::{Session, SessionError, Wishes};
+pub use sts::Caller;
+pub use token::{ExecOddity, ExecVersion, Token};
 pub use trust::{CaBundle, NetworkError};
 
 #[cfg(test)]

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::imds;
-use aws_config::provider_config::ProviderConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_ec2::Client;
@@ -13,6 +10,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::Ec2;
+use crate::chain::default_chain;
 use crate::network::Network;
 use crate::transport::Transport;
 
@@ -28,9 +26,6 @@ const LOAD: Duration = Duration::from_secs(5);
 /// Credentials are renewed this long before they expire, by the periodic reads, so that no write spends its deadline on it. Instance
 /// roles get new ones at least five minutes ahead (EC2 user guide, "Retrieve security credentials from instance metadata").
 const RENEW_AHEAD: Duration = Duration::from_secs(180);
-/// Each attempt at the metadata service for credentials: to connect, and to be answered.
-const IMDS_PATIENCE: Duration = Duration::from_millis(800);
-const IMDS_ATTEMPTS: u32 = 2;
 
 impl Ec2 {
     /// Sets up calls to EC2 in `region`; nothing is sent yet, so nothing can fail yet.
@@ -66,22 +61,4 @@ impl Ec2 {
         let writer = base.to_builder().retry_config(RetryConfig::disabled()).timeout_config(TimeoutConfig::disabled()).build();
         Self { reader: Client::from_conf(reader), writer: Client::from_conf(writer), region: region.to_owned() }
     }
-}
-
-async fn default_chain(region: &str, transport: &Transport) -> SharedCredentialsProvider {
-    let settings = ProviderConfig::default().with_region(Some(Region::new(region.to_owned())));
-    // A proxy would hand out the credentials of its own instance.
-    let instance_role = imds::Client::builder()
-        .configure(&settings.clone().with_http_client(Transport::direct()))
-        .max_attempts(IMDS_ATTEMPTS)
-        .connect_timeout(IMDS_PATIENCE)
-        .read_timeout(IMDS_PATIENCE)
-        .build();
-    let chain = DefaultCredentialsChain::builder()
-        .region(Region::new(region.to_owned()))
-        .configure(settings.with_http_client(transport.clone()))
-        .imds_client(instance_role)
-        .build()
-        .await;
-    SharedCredentialsProvider::new(chain)
 }

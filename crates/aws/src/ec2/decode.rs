@@ -7,7 +7,8 @@ use aws_sdk_ec2::types::{self, RouteOrigin, RouteState};
 use hybridge_gateway::vpc::{GatewayInstance, RouteTable, Target, VpcRoute};
 use hybridge_model::{Cidr4, InstanceId, InterfaceId};
 
-use super::error::{Call, Ec2Error};
+use super::error::Ec2Error;
+use crate::call::Call;
 
 /// The instance `asked` with its primary interface.
 pub(super) fn instance(call: &Call, asked: &InstanceId, answer: &DescribeInstancesOutput) -> Result<GatewayInstance, Ec2Error> {

@@ -10,6 +10,7 @@ use aws_sdk_ec2::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use hybridge_model::InstanceId;
 
+use crate::call::Call;
 use crate::cause::{Cause, find, scrub};
 use crate::transport::TransportError;
 
@@ -44,27 +45,6 @@ const UNAUTHORIZED: [&str; 13] = [
     "UnauthorizedOperation",
     "UnrecognizedClientException",
 ];
-
-/// What was asked of EC2, for messages: `CreateRoute 10.250.0.0/16 to eni-1 in rtb-1`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// The API action.
-    pub action: &'static str,
-    /// What it was about.
-    pub subject: Box<str>,
-}
-
-impl Call {
-    pub(super) fn new(action: &'static str, subject: impl fmt::Display) -> Self {
-        Self { action, subject: subject.to_string().into() }
-    }
-}
-
-impl fmt::Display for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.action, self.subject)
-    }
-}
 
 /// Why a call to EC2 failed. Neither `Display` nor `Debug` hold a credential.
 #[derive(Debug, thiserror::Error)]

@@ -19,7 +19,8 @@ use hybridge_gateway::vpc::{GatewayInstance, RouteTable};
 use hybridge_model::{Cidr4, InstanceId, InterfaceId, RouteTableId, VpcId};
 use tokio::time::timeout;
 
-pub use self::error::{Call, Ec2Error};
+pub use self::error::Ec2Error;
+use crate::call::Call;
 
 /// Values that one filter takes (EC2 API reference, "Filter").
 const FILTER_VALUES: usize = 200;

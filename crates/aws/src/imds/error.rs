@@ -54,6 +54,24 @@ pub enum ImdsError {
         /// What it calls itself.
         server: Option<String>,
     },
+    /// It has nothing under this path.
+    #[error("the instance metadata service at {endpoint} has no {path}")]
+    Missing {
+        /// The endpoint.
+        endpoint: String,
+        /// The path.
+        path: String,
+    },
+    /// What stands under a path is not what AWS documents.
+    #[error("the instance metadata service at {endpoint} says `{what}` under {path}")]
+    Unintelligible {
+        /// The endpoint.
+        endpoint: String,
+        /// The path.
+        path: String,
+        /// What it says.
+        what: String,
+    },
     /// It failed.
     #[error("the instance metadata service at {endpoint} fails at {method} with status {status}")]
     Failed {
@@ -79,31 +97,44 @@ fn named(server: Option<&str>) -> String {
     server.map_or_else(|| "another web server".to_owned(), |name| format!("`{name}`"))
 }
 
-/// What helps whatever the reason.
-const WITHOUT: &str = "set AWS_REGION and AWS_INSTANCE_ID, and the service is not asked";
+/// What helps a gateway whatever the reason.
+const GATEWAY: &str = "set AWS_REGION and AWS_INSTANCE_ID, and the service is not asked";
+/// What helps a node whatever the reason.
+const NODE: &str = "on a machine outside of EC2 give a NodeConfig with `spec.hybrid`, and the service is not asked";
 const OPTIONS: &str = "aws ec2 modify-instance-metadata-options --instance-id ID";
 
 impl ImdsError {
-    /// What to do about it.
+    /// What to do about it on a gateway.
     pub fn fix(&self) -> String {
+        self.fix_or(GATEWAY)
+    }
+
+    /// What to do about it on a node.
+    pub fn fix_on_node(&self) -> String {
+        self.fix_or(NODE)
+    }
+
+    fn fix_or(&self, without: &str) -> String {
         match self {
-            Self::Disabled => format!("{WITHOUT}, or unset AWS_EC2_METADATA_DISABLED"),
+            Self::Disabled => format!("{without}, or unset AWS_EC2_METADATA_DISABLED"),
             Self::Endpoint { .. } => {
-                format!("unset AWS_EC2_METADATA_SERVICE_ENDPOINT, or write it as `http://169.254.169.254`; or {WITHOUT}")
+                format!("unset AWS_EC2_METADATA_SERVICE_ENDPOINT, or write it as `http://169.254.169.254`; or {without}")
             }
             Self::NoToken { .. } => format!(
-                "in a pod with its own network the hop limit must be 2: `{OPTIONS} --http-put-response-hop-limit 2`, or run with hostNetwork; not on EC2, {WITHOUT}"
+                "in a pod with its own network the hop limit must be 2: `{OPTIONS} --http-put-response-hop-limit 2`, or run with hostNetwork; not on EC2, {without}"
             ),
             Self::NoAnswer { .. } | Self::Unreachable { .. } => {
-                format!("see whether a network policy or firewall keeps this process from it; not on EC2, {WITHOUT}")
+                format!("see whether a network policy or firewall keeps this process from it; not on EC2, {without}")
             }
             Self::Forbidden { .. } => {
                 format!(
-                    "it is turned off (`{OPTIONS} --http-endpoint enabled` turns it on), or a transparent proxy adds X-Forwarded-For; or {WITHOUT}"
+                    "it is turned off (`{OPTIONS} --http-endpoint enabled` turns it on), or a transparent proxy adds X-Forwarded-For; or {without}"
                 )
             }
-            Self::Foreign { .. } => format!("keep proxies and other interceptors away from 169.254.169.254; or {WITHOUT}"),
-            Self::Failed { .. } | Self::Document { .. } => format!("try again; or {WITHOUT}"),
+            Self::Foreign { .. } => format!("keep proxies and other interceptors away from 169.254.169.254; or {without}"),
+            Self::Failed { .. } | Self::Document { .. } | Self::Missing { .. } | Self::Unintelligible { .. } => {
+                format!("try again; or {without}")
+            }
         }
     }
 
@@ -111,7 +142,7 @@ impl ImdsError {
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::NoToken { .. } | Self::NoAnswer { .. } | Self::Unreachable { .. } | Self::Failed { .. } => true,
-            Self::Disabled | Self::Endpoint { .. } | Self::Forbidden { .. } | Self::Foreign { .. } | Self::Document { .. } => false,
+            Self::Disabled | Self::Endpoint { .. } | Self::Forbidden { .. } | Self::Foreign { .. } | Self::Document { .. } | Self::Missing { .. } | Self::Unintelligible { .. } => false,
         }
     }
 }

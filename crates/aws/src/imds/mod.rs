@@ -1,10 +1,11 @@
 //! The instance metadata service, version 2 (EC2 user guide, "Use the Instance Metadata Service to access instance metadata").
 //!
-//! Two requests: `PUT /latest/api/token`, then `GET /latest/dynamic/instance-identity/document`. Never through a proxy: the address
-//! is link-local, and a proxy would answer for its own instance. Not through the SDK: its error does not tell a hop limit from a
+//! First `PUT /latest/api/token`, then what is asked for, such as `GET /latest/dynamic/instance-identity/document`. Never through a
+//! proxy: the address is link-local, and a proxy would answer for its own instance. Not through the SDK: its error does not tell a hop limit from a
 //! proxy from a disabled service, and waits much longer.
 
 mod error;
+mod node;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +17,11 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::byte_stream::ByteStream;
 use hybridge_model::InstanceId;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub use self::error::ImdsError;
+pub use self::node::Imds;
 use crate::cause::Cause;
 use crate::transport::{Transport, TransportError};
 
@@ -38,8 +41,8 @@ const ATTEMPT: Duration = Duration::from_millis(800);
 const ATTEMPTS: u32 = 3;
 /// Before another attempt.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Of an answer; the identity document has about 500 bytes.
-const LONGEST_BODY: usize = 16 * 1024;
+/// Of an answer; the identity document has about 500 bytes. User data has 16 KiB at most, but is not always EC2's.
+const LONGEST_BODY: usize = 1 << 20;
 
 /// Where the metadata service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,9 +97,10 @@ pub async fn instance_identity(metadata: &Metadata) -> Result<Identity, ImdsErro
     if metadata.disabled {
         return Err(ImdsError::Disabled);
     }
-    let session = Session { endpoint: &metadata.endpoint, transport: Transport::direct(), until: Instant::now() + BUDGET };
+    let session = Session::new(&metadata.endpoint, BUDGET, ATTEMPTS);
     let token = session.token().await?;
-    session.document(&token).await
+    let document: Document = session.document(&token).await?;
+    Ok(Identity { region: document.region, instance: document.instance_id })
 }
 
 /// The identity document, as far as we need it.
@@ -107,42 +111,45 @@ struct Document {
     instance_id: InstanceId,
 }
 
-struct Session<'a> {
-    endpoint: &'a str,
+struct Session {
+    endpoint: String,
     transport: Transport,
     until: Instant,
+    attempts: u32,
 }
 
-impl Session<'_> {
+impl Session {
+    fn new(endpoint: &str, budget: Duration, attempts: u32) -> Self {
+        Self { endpoint: endpoint.to_owned(), transport: Transport::direct(), until: Instant::now() + budget, attempts }
+    }
+
     async fn token(&self) -> Result<String, ImdsError> {
         let (head, body) = self.ask("PUT", TOKEN_PATH, (TTL_HEADER, "60")).await?;
         // Printable and short, or it would be no header; the service also repeats the lifetime.
-        let is_token = !body.is_empty() && body.len() <= 256 && body.bytes().all(|byte| byte.is_ascii_graphic());
-        if head.headers().get(TTL_HEADER).is_none() || !is_token {
-            return Err(self.foreign(&head));
+        let is_token = !body.is_empty() && body.len() <= 256 && body.iter().all(u8::is_ascii_graphic);
+        match String::from_utf8(body) {
+            Ok(token) if is_token && head.headers().get(TTL_HEADER).is_some() => Ok(token),
+            _ => Err(self.foreign(&head)),
         }
-        Ok(body)
     }
 
-    async fn document(&self, token: &str) -> Result<Identity, ImdsError> {
+    async fn document<T: DeserializeOwned>(&self, token: &str) -> Result<T, ImdsError> {
         let (_, body) = self.ask("GET", DOCUMENT_PATH, (TOKEN_HEADER, token)).await?;
-        let document: Document =
-            serde_json::from_str(&body).map_err(|source| ImdsError::Document { endpoint: self.endpoint.into(), source })?;
-        Ok(Identity { region: document.region, instance: document.instance_id })
+        serde_json::from_slice(&body).map_err(|source| ImdsError::Document { endpoint: self.endpoint.clone(), source })
     }
 
     /// Repeats a request until it succeeds, fails for good, or time is up.
     async fn ask(
         &self,
         method: &'static str,
-        path: &'static str,
+        path: &str,
         header: (&'static str, &str),
-    ) -> Result<(HttpResponse, String), ImdsError> {
+    ) -> Result<(HttpResponse, Vec<u8>), ImdsError> {
         let mut attempt = 1;
         loop {
             let result = self.attempt(method, path, header).await;
             match result {
-                Err(error) if error.is_passing() && attempt < ATTEMPTS && Instant::now() + PAUSE < self.until => {
+                Err(error) if error.is_passing() && attempt < self.attempts && Instant::now() + PAUSE < self.until => {
                     tracing::debug!(%error, attempt, "asking the metadata service again");
                     sleep(PAUSE).await;
                     attempt += 1;
@@ -155,10 +162,10 @@ impl Session<'_> {
     async fn attempt(
         &self,
         method: &'static str,
-        path: &'static str,
+        path: &str,
         header: (&'static str, &str),
-    ) -> Result<(HttpResponse, String), ImdsError> {
-        let bad = || ImdsError::Endpoint { endpoint: self.endpoint.into() };
+    ) -> Result<(HttpResponse, Vec<u8>), ImdsError> {
+        let bad = || ImdsError::Endpoint { endpoint: self.endpoint.clone() };
         let mut request = HttpRequest::empty();
         request.set_method(method).map_err(|_| bad())?;
         request.set_uri(format!("{}{path}", self.endpoint)).map_err(|_| bad())?;
@@ -168,14 +175,14 @@ impl Session<'_> {
         request.headers_mut().insert(header.0, header.1.to_owned());
         let end = self.until.min(Instant::now() + ATTEMPT);
         let mut response = self.transport.send(request, end - Instant::now()).await.map_err(|error| self.unanswered(method, &error))?;
-        self.judge(method, &response)?;
+        self.judge(method, path, &response)?;
         let body = timeout_at(end, body(&mut response)).await;
         let body = body.map_err(|_| self.unanswered(method, &TransportError::NoAnswer(ATTEMPT)))?;
-        Ok((response, body.map_err(|cause| ImdsError::Unreachable { endpoint: self.endpoint.into(), cause })?))
+        Ok((response, body.map_err(|cause| ImdsError::Unreachable { endpoint: self.endpoint.clone(), cause })?))
     }
 
     fn unanswered(&self, method: &'static str, error: &TransportError) -> ImdsError {
-        let endpoint = self.endpoint.to_owned();
+        let endpoint = self.endpoint.clone();
         match error {
             TransportError::NoAnswer(_) | TransportError::NotConnectedInTime(_) if method == "PUT" => ImdsError::NoToken { endpoint },
             TransportError::NoAnswer(_) | TransportError::NotConnectedInTime(_) => ImdsError::NoAnswer { endpoint },
@@ -183,19 +190,21 @@ impl Session<'_> {
         }
     }
 
-    fn judge(&self, method: &'static str, response: &HttpResponse) -> Result<(), ImdsError> {
-        let endpoint = self.endpoint.to_owned();
+    fn judge(&self, method: &'static str, path: &str, response: &HttpResponse) -> Result<(), ImdsError> {
+        let endpoint = self.endpoint.clone();
         match response.status().as_u16() {
             200 => Ok(()),
             _ if server(response).is_some() => Err(self.foreign(response)),
             403 => Err(ImdsError::Forbidden { endpoint }),
+            // Only the service itself knows the token.
+            404 if method == "GET" => Err(ImdsError::Missing { endpoint, path: path.to_owned() }),
             status @ (401 | 500 | 503) => Err(ImdsError::Failed { endpoint, method, status }),
             _ => Err(self.foreign(response)),
         }
     }
 
     fn foreign(&self, response: &HttpResponse) -> ImdsError {
-        ImdsError::Foreign { endpoint: self.endpoint.into(), status: response.status().as_u16(), server: server(response) }
+        ImdsError::Foreign { endpoint: self.endpoint.clone(), status: response.status().as_u16(), server: server(response) }
     }
 }
 
@@ -205,7 +214,7 @@ fn server(response: &HttpResponse) -> Option<String> {
     headers.get("via").or_else(|| headers.get("server").filter(|name| *name != "EC2ws")).map(crate::cause::scrub)
 }
 
-async fn body(response: &mut HttpResponse) -> Result<String, Cause> {
+async fn body(response: &mut HttpResponse) -> Result<Vec<u8>, Cause> {
     let mut stream = ByteStream::new(response.take_body());
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
@@ -214,5 +223,5 @@ async fn body(response: &mut HttpResponse) -> Result<String, Cause> {
             return Err(Cause::new("the answer is too long"));
         }
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }

@@ -1,0 +1,184 @@
+//! Where the services are that nodes call.
+//!
+//! The rules are those of the endpoint rule sets that AWS publishes for its SDKs (`endpoint-rule-set-1.json` in botocore).
+
+use std::collections::BTreeMap;
+
+use crate::partition::{self, Partition};
+
+/// A service that nodes call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Service {
+    /// Elastic Compute Cloud.
+    Ec2,
+    /// Security Token Service.
+    Sts,
+    /// Elastic Kubernetes Service.
+    Eks,
+    /// Elastic Container Registry.
+    Ecr,
+    /// ECR Public.
+    EcrPublic,
+    /// IAM Roles Anywhere.
+    RolesAnywhere,
+}
+
+impl Service {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] = [Self::Ec2, Self::Sts, Self::Eks, Self::Ecr, Self::EcrPublic, Self::RolesAnywhere];
+
+    /// Its name in signatures.
+    pub(crate) fn signing_name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Sts => "sts",
+            Self::Eks => "eks",
+            Self::Ecr => "ecr",
+            Self::EcrPublic => "ecr-public",
+            Self::RolesAnywhere => "rolesanywhere",
+        }
+    }
+
+    /// Its `serviceId`, by which `AWS_ENDPOINT_URL_…` and sections of the configuration file name it.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::Ec2 => "EC2",
+            Self::Sts => "STS",
+            Self::Eks => "EKS",
+            Self::Ecr => "ECR",
+            Self::EcrPublic => "ECR PUBLIC",
+            Self::RolesAnywhere => "RolesAnywhere",
+        }
+    }
+}
+
+/// What the user says about endpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Endpoints {
+    /// `AWS_USE_FIPS_ENDPOINT`.
+    pub(crate) fips: bool,
+    /// `AWS_USE_DUALSTACK_ENDPOINT`.
+    pub(crate) dual_stack: bool,
+    /// `AWS_STS_REGIONAL_ENDPOINTS=legacy`.
+    pub(crate) legacy_sts: bool,
+    /// `AWS_ENDPOINT_URL` and its like, by service.
+    pub(crate) given: BTreeMap<Service, String>,
+}
+
+/// Where to send a request, and for which region to sign it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// Scheme, host, perhaps port and path.
+    pub(crate) url: String,
+    /// Region of the signature.
+    pub(crate) region: String,
+}
+
+/// Regions whose calls go to the one global endpoint under `AWS_STS_REGIONAL_ENDPOINTS=legacy`.
+const LEGACY_STS: [&str; 16] = [
+    "ap-northeast-1",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "aws-global",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
+impl Endpoints {
+    /// The endpoint of `service` for calls in `region`.
+    pub(crate) fn of(&self, service: Service, region: &str) -> Endpoint {
+        if let Some(url) = self.given.get(&service) {
+            return Endpoint { url: url.clone(), region: region.to_owned() };
+        }
+        let is_legacy = self.legacy_sts && LEGACY_STS.contains(&region) && !self.fips && !self.dual_stack;
+        if service == Service::Sts && (is_legacy || region == "aws-global") {
+            return Endpoint { url: "https://sts.amazonaws.com".into(), region: "us-east-1".into() };
+        }
+        let partition = partition::of_region(region);
+        let suffix = if self.dual_stack { partition.dual_stack } else { partition.suffix };
+        let url = match (self.prefix(service, partition), service, self.fips && !self.dual_stack) {
+            // The one endpoint that has the region last.
+            (_, Service::Eks, true) if partition.id == "aws" => format!("https://fips.eks.{region}.{suffix}"),
+            (prefix, _, _) => format!("https://{prefix}.{region}.{suffix}"),
+        };
+        Endpoint { url, region: region.to_owned() }
+    }
+
+    /// What stands before the region.
+    fn prefix(&self, service: Service, partition: &Partition) -> String {
+        // In GovCloud the plain endpoints of these are FIPS endpoints.
+        let is_fips_anyway = partition.id == "aws-us-gov" && !self.dual_stack && matches!(service, Service::Ec2 | Service::Sts | Service::Eks);
+        let fips = if self.fips && !is_fips_anyway { "-fips" } else { "" };
+        let name = service.signing_name();
+        let in_api = match service {
+            Service::Ec2 | Service::Sts | Service::Eks | Service::RolesAnywhere => false,
+            Service::Ecr => !self.dual_stack,
+            Service::EcrPublic => self.fips || !self.dual_stack || partition.id != "aws",
+        };
+        let api = if in_api { "api." } else { "" };
+        format!("{api}{name}{fips}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(service: Service, region: &str, (fips, dual_stack): (bool, bool)) -> String {
+        Endpoints { fips, dual_stack, ..Endpoints::default() }.of(service, region).url
+    }
+
+    /// Figures of botocore 1.46's rule sets.
+    #[test]
+    fn endpoints_are_those_of_the_rule_sets() {
+        const PLAIN: (bool, bool) = (false, false);
+        const FIPS: (bool, bool) = (true, false);
+        const DUAL: (bool, bool) = (false, true);
+        const BOTH: (bool, bool) = (true, true);
+        for (service, region, variant, expected) in [
+            (Service::Sts, "eu-central-1", PLAIN, "https://sts.eu-central-1.amazonaws.com"),
+            (Service::Sts, "cn-north-1", PLAIN, "https://sts.cn-north-1.amazonaws.com.cn"),
+            (Service::Sts, "us-west-2", FIPS, "https://sts-fips.us-west-2.amazonaws.com"),
+            (Service::Sts, "us-gov-west-1", FIPS, "https://sts.us-gov-west-1.amazonaws.com"),
+            (Service::Sts, "us-gov-west-1", BOTH, "https://sts-fips.us-gov-west-1.api.aws"),
+            (Service::Sts, "us-west-2", DUAL, "https://sts.us-west-2.api.aws"),
+            (Service::Eks, "us-west-2", PLAIN, "https://eks.us-west-2.amazonaws.com"),
+            (Service::Eks, "us-west-2", FIPS, "https://fips.eks.us-west-2.amazonaws.com"),
+            (Service::Eks, "us-west-2", BOTH, "https://eks-fips.us-west-2.api.aws"),
+            (Service::Eks, "us-gov-east-1", FIPS, "https://eks.us-gov-east-1.amazonaws.com"),
+            (Service::Eks, "us-iso-east-1", FIPS, "https://eks-fips.us-iso-east-1.c2s.ic.gov"),
+            (Service::Ecr, "us-west-2", PLAIN, "https://api.ecr.us-west-2.amazonaws.com"),
+            (Service::Ecr, "us-west-2", FIPS, "https://api.ecr-fips.us-west-2.amazonaws.com"),
+            (Service::Ecr, "us-west-2", DUAL, "https://ecr.us-west-2.api.aws"),
+            (Service::Ecr, "us-west-2", BOTH, "https://ecr-fips.us-west-2.api.aws"),
+            (Service::Ecr, "cn-north-1", DUAL, "https://ecr.cn-north-1.api.amazonwebservices.com.cn"),
+            (Service::EcrPublic, "us-east-1", PLAIN, "https://api.ecr-public.us-east-1.amazonaws.com"),
+            (Service::EcrPublic, "us-east-1", DUAL, "https://ecr-public.us-east-1.api.aws"),
+            (Service::RolesAnywhere, "eu-west-1", PLAIN, "https://rolesanywhere.eu-west-1.amazonaws.com"),
+            (Service::RolesAnywhere, "eusc-de-east-1", PLAIN, "https://rolesanywhere.eusc-de-east-1.amazonaws.eu"),
+        ] {
+            assert_eq!(url(service, region, variant), expected);
+        }
+    }
+
+    #[test]
+    fn the_users_endpoint_comes_first_and_legacy_regions_are_signed_for_one_region() {
+        let mut endpoints = Endpoints { legacy_sts: true, ..Endpoints::default() };
+        let global = Endpoint { url: "https://sts.amazonaws.com".into(), region: "us-east-1".into() };
+        assert_eq!(endpoints.of(Service::Sts, "eu-west-1"), global);
+        assert_eq!(endpoints.of(Service::Sts, "eu-south-1").url, "https://sts.eu-south-1.amazonaws.com");
+        endpoints.given.insert(Service::Sts, "http://127.0.0.1:1".into());
+        let given = Endpoint { url: "http://127.0.0.1:1".into(), region: "eu-west-1".into() };
+        assert_eq!(endpoints.of(Service::Sts, "eu-west-1"), given);
+    }
+}
