@@ -68,7 +68,11 @@ impl Session {
         let scope = Scope { service: json.service.signing_name(), region: &endpoint.region, now: SystemTime::now() };
         let signed = sign_headers((json.method, &url), &headers, json.body.as_bytes(), credentials, scope);
         let signed = signed.map_err(|error| CallError::unsendable(call, &error))?;
-        let request = request((json.method, &url), headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).chain(signed), json.body);
+        let request = request(
+            (json.method, &url),
+            headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).chain(signed),
+            json.body,
+        );
         let request = request.map_err(|cause| CallError::Unsendable { call: call.clone(), cause })?;
         let (response, body) = exchange(&self.transport, call, request).await?;
         if !response.status().is_success() {

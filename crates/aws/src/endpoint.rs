@@ -117,7 +117,8 @@ impl Endpoints {
     /// What stands before the region.
     fn prefix(&self, service: Service, partition: &Partition) -> String {
         // In GovCloud the plain endpoints of these are FIPS endpoints.
-        let is_fips_anyway = partition.id == "aws-us-gov" && !self.dual_stack && matches!(service, Service::Ec2 | Service::Sts | Service::Eks);
+        let is_fips_anyway =
+            partition.id == "aws-us-gov" && !self.dual_stack && matches!(service, Service::Ec2 | Service::Sts | Service::Eks);
         let fips = if self.fips && !is_fips_anyway { "-fips" } else { "" };
         let name = service.signing_name();
         let in_api = match service {

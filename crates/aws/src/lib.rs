@@ -48,3 +48,5 @@ pub use trust::{CaBundle, NetworkError};
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod fake_session;

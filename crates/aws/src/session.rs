@@ -12,7 +12,7 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::cause::Cause;
-use crate::chain::{default_chain, provider_config};
+use crate::chain::{Kept, default_chain, provider_config};
 use crate::endpoint::{Endpoints, Service};
 use crate::imds::{ImdsError, Metadata, instance_identity};
 use crate::network::Network;
@@ -68,7 +68,7 @@ impl SessionError {
     }
 }
 
-/// AWS in one region. Cheap to clone; all clones share connections.
+/// AWS in one region. Cheap to clone; all clones share connections and credentials.
 #[derive(Clone)]
 pub struct Session {
     pub(crate) region: String,
@@ -115,7 +115,7 @@ impl Session {
                 SharedCredentialsProvider::new(provider.build())
             }
         };
-        Ok(Self { region, endpoints: settings.endpoints, transport, credentials })
+        Ok(Self { region, endpoints: settings.endpoints, transport, credentials: Kept::from(credentials) })
     }
 
     /// The region.
@@ -135,7 +135,7 @@ impl Session {
         Ok(self)
     }
 
-    /// Credentials, fresh from their source.
+    /// Credentials that are good for a minute at least, unless their source has no better ones.
     pub(crate) async fn load_credentials(&self) -> Result<Credentials, aws_credential_types::provider::error::CredentialsError> {
         self.credentials.provide_credentials().await
     }
@@ -203,6 +203,7 @@ fn given(env: &Env, profiles: &ProfileSet) -> Result<std::collections::BTreeMap<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fake_session::keys;
 
     const FILE: &str = "[default]\nregion = eu-west-1\nservices = local\n[profile other]\nregion = eu-west-2\n\
                         sts_regional_endpoints = legacy\nuse_fips_endpoint = true\nendpoint_url = http://127.0.0.1:9\n\
@@ -254,7 +255,7 @@ mod tests {
             region: "eu-west-1".into(),
             endpoints: Endpoints::default(),
             transport: Transport::direct(),
-            credentials: SharedCredentialsProvider::new(Credentials::from_keys("AKIDEXAMPLE", "secret", None)),
+            credentials: SharedCredentialsProvider::new(keys("AKIDEXAMPLE", "secret", None)),
         };
         assert!(matches!(session.in_region("evil.example/"), Err(SessionError::Region(_))));
     }

@@ -65,12 +65,13 @@ fn params<'a>(identity: &'a Identity, settings: SigningSettings, scope: Scope<'a
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fake_session::keys;
 
     /// The credentials and the time of AWS's test suite for signature version 4.
     const AT: u64 = 1_440_938_160;
 
     fn suite() -> (Credentials, SystemTime) {
-        let credentials = Credentials::from_keys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None);
+        let credentials = keys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None);
         (credentials, SystemTime::UNIX_EPOCH + Duration::from_secs(AT))
     }
 
@@ -99,10 +100,7 @@ mod tests {
         let scope = Scope { service: "service", region: "us-east-1", now };
         let query = presign("https://example.amazonaws.com/", &[], Duration::from_secs(3600), &credentials, scope).unwrap();
         let names: Vec<_> = query.iter().map(|(name, _)| *name).collect();
-        assert_eq!(
-            names,
-            ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"]
-        );
+        assert_eq!(names, ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"]);
         assert_eq!(query[1].1, "AKIDEXAMPLE/20150830/us-east-1/service/aws4_request");
         assert_eq!(query[5].1, "e93c787ed7f371d5c6b165c1b38ede9550f4dce4144713e844b25b7192d3865d");
     }
@@ -112,7 +110,7 @@ mod tests {
     fn a_session_token_is_signed_and_stands_before_the_signature() {
         let (plain, now) = suite();
         let token = "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267";
-        let credentials = Credentials::from_keys(plain.access_key_id(), plain.secret_access_key(), Some(token.into()));
+        let credentials = keys(plain.access_key_id(), plain.secret_access_key(), Some(token));
         let scope = Scope { service: "service", region: "us-east-1", now };
         let url = "https://example.amazonaws.com/";
         let query = presign(url, &[], Duration::from_secs(3600), &credentials, scope).unwrap();

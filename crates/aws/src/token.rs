@@ -166,6 +166,7 @@ pub(crate) fn push_encoded(url: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fake_session::keys;
 
     fn decoded(token: &Token) -> String {
         let mut text = token.reveal().strip_prefix(PREFIX).unwrap().replace('-', "+").replace('_', "/");
@@ -177,7 +178,7 @@ mod tests {
 
     fn made(url: &str, session_token: Option<&str>) -> Token {
         let endpoint = Endpoint { url: url.into(), region: "eu-central-1".into() };
-        let credentials = Credentials::from_keys("AKIDEXAMPLE", "secret", session_token.map(str::to_owned));
+        let credentials = keys("AKIDEXAMPLE", "secret", session_token);
         token("demo", &endpoint, &credentials, "2026-01-02T03:04:05.9Z".parse().unwrap()).unwrap()
     }
 

@@ -1,10 +1,15 @@
 //! The command line: types of clap and nothing else, so that man pages and completions can be made from them elsewhere.
 
+#[path = "args/plugins.rs"]
+mod plugins;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(crate) use self::plugins::{EcrCredentialProvider, GetToken, Sign};
 
 /// EKS on machines outside the region: the network between hybrid nodes and the VPC.
 #[derive(Parser, Debug)]
@@ -29,6 +34,15 @@ pub(crate) enum Part {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         rest: Vec<OsString>,
     },
+    /// A token for the Kubernetes API, as a kubeconfig's exec plugin
+    #[command(after_help = plugins::GET_TOKEN)]
+    GetToken(GetToken),
+    /// Credentials for images in Amazon ECR, as the kubelet's credential provider
+    #[command(after_help = plugins::ECR)]
+    EcrCredentialProvider(EcrCredentialProvider),
+    /// Credentials for a certificate by IAM Roles Anywhere, as a credential_process
+    #[command(after_help = plugins::SIGN)]
+    Sign(Sign),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETION)]
     Completion {
@@ -124,6 +138,30 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_line_of_the_aws_signing_helper_is_one_of_ours() {
+        let rest = "--certificate c --private-key k --trust-anchor-arn t --profile-arn p --role-arn r --role-session-name n --with-proxy";
+        for begin in ["hybridge sign", "hybridge sign credential-process"] {
+            assert!(Arguments::try_parse_from(format!("{begin} {rest}").split(' ')).is_ok(), "{begin}");
+        }
+        for wrong in ["serve", "--session-duration 899", "--write-profile x"] {
+            assert!(Arguments::try_parse_from(format!("hybridge sign {rest} {wrong}").split(' ')).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_for_one_cluster() {
+        let parse = |rest: &str| Arguments::try_parse_from(format!("hybridge get-token {rest}").split_whitespace());
+        assert!(parse("--cluster-name a").is_ok() && parse("--cluster-id a --region b --role-arn c --profile d").is_ok());
+        assert!(parse("").is_err() && parse("--cluster-name a --cluster-id b").is_err());
+        assert!(Arguments::try_parse_from(["hybridge", "get-token", "--cluster-name", "a\nb"]).is_err());
+    }
+
+    #[test]
+    fn arguments_of_a_credential_provider_mean_nothing() {
+        assert!(Arguments::try_parse_from(["hybridge", "ecr-credential-provider", "get-credentials", "--v=5"]).is_ok());
     }
 
     #[test]

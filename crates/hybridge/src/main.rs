@@ -4,6 +4,7 @@ mod args;
 mod completion;
 mod gateway;
 mod lab;
+mod node;
 
 use std::process::ExitCode;
 
@@ -13,7 +14,7 @@ use hybridge_report::Exit;
 use crate::args::{Arguments, Gateway, Part};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(node::plugin::named(std::env::args_os().collect())) {
         Ok(arguments) => arguments,
         Err(told) => {
             // Help and version are answers, everything else is a usage error. Nothing is left to do if they cannot be printed.
@@ -24,6 +25,9 @@ fn main() -> ExitCode {
     match arguments.part {
         Part::Gateway(Gateway::Status(status)) => gateway::status(&status).into(),
         Part::Lab { rest } => lab::execute(rest),
+        Part::GetToken(asked) => node::plugin::get_token(&asked).into(),
+        Part::EcrCredentialProvider(_) => node::plugin::ecr_credential_provider().into(),
+        Part::Sign(asked) => node::plugin::sign(&asked).into(),
         Part::Completion { shell } => completion::print(shell).into(),
     }
 }

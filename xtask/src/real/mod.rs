@@ -21,7 +21,7 @@ pub(crate) const DIRECTORY: &str = "HYBRIDGE_REAL_DIR";
 
 /// What is made, for people.
 pub(crate) const PARTS: &str =
-    "Kubernetes' servers and kubelet, etcd, containerd and helm (built from Go modules, minutes the first time), moto (from PyPI)";
+    "Kubernetes' servers and kubelet, etcd, containerd and helm (built from Go modules, minutes the first time), moto and the AWS CLI (from PyPI)";
 
 /// What must be installed for that and for running them. Debian's runc starts no service.
 pub(crate) const NEEDS: [Need; 2] = [host::PYTHON, RUNC];
@@ -47,7 +47,9 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     let directory = workspace.target.join("real");
     let sources = workspace.root.join("tests/real");
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
-    python::ensure_moto(&sources.join("moto"), &directory)?;
+    for program in python::PROGRAMS {
+        python::ensure(program, &sources.join(program), &directory)?;
+    }
     for module in &go::MODULES {
         go::ensure(module, &sources.join(module.name), &directory)?;
     }

@@ -155,7 +155,9 @@ impl CallError {
             Kind::AccessDenied => Some(format!("allow {} in the policy of the caller's role", permission(call.action))),
             Kind::NotFound => Some(format!("see that `{}` is written right and is in this region and account", call.subject)),
             Kind::Throttled => Some("try again later".into()),
-            Kind::NoNetwork => Some("see that route, firewall, proxy (HTTPS_PROXY, NO_PROXY) and VPC endpoint let this host reach AWS".into()),
+            Kind::NoNetwork => {
+                Some("see that route, firewall, proxy (HTTPS_PROXY, NO_PROXY) and VPC endpoint let this host reach AWS".into())
+            }
             Kind::NoCredentials => {
                 Some("give credentials by environment, profile, Pod Identity, or the instance's role, and see what the cause says".into())
             }
@@ -238,7 +240,11 @@ impl CallError {
         let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
         let Some(code) = response.headers().get("x-amzn-errortype").or_else(|| text("__type")).or_else(|| text("code")) else {
             let server = response.headers().get("via").or(response.headers().get("server"));
-            return Self::unintelligible(call, response, server.map_or("no error code".into(), |name| format!("no error code, from `{name}`")));
+            return Self::unintelligible(
+                call,
+                response,
+                server.map_or("no error code".into(), |name| format!("no error code, from `{name}`")),
+            );
         };
         // `com.amazonaws.ecr#ServerException:http://…`
         let code = code.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default();
@@ -264,12 +270,21 @@ fn kind(code: &str, status: u16, clock_offset: Option<i64>) -> Kind {
     match code {
         "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => Kind::ClockSkew,
         "InvalidSignatureException" | "SignatureDoesNotMatch" | "AuthFailure" | "AccessDeniedException" if is_skewed => Kind::ClockSkew,
-        "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidSignatureException"
-        | "SignatureDoesNotMatch" | "AuthFailure" | "IncompleteSignature" | "MissingAuthenticationTokenException" => Kind::BadCredentials,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "AuthFailure"
+        | "IncompleteSignature"
+        | "MissingAuthenticationTokenException" => Kind::BadCredentials,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "Blocked" | "OptInRequired" => Kind::AccessDenied,
         "ResourceNotFoundException" => Kind::NotFound,
         _ if code.ends_with(".NotFound") => Kind::NotFound,
-        _ if status == 429 || code.contains("Throttl") || code.contains("LimitExceeded") || code.starts_with("TooManyRequests") => Kind::Throttled,
+        _ if status == 429 || code.contains("Throttl") || code.contains("LimitExceeded") || code.starts_with("TooManyRequests") => {
+            Kind::Throttled
+        }
         "SlowDown" => Kind::Throttled,
         _ => Kind::Other,
     }

@@ -15,15 +15,8 @@ const FORMS: [(&str, &[&str], bool, bool); 4] = [
     (".dkr-ecr.", DUAL_STACK, false, true),
     (".dkr-ecr-fips.", DUAL_STACK, true, true),
 ];
-const STANDARD: &[&str] = &[
-    "amazonaws.com",
-    "amazonaws.com.cn",
-    "amazonaws.eu",
-    "c2s.ic.gov",
-    "sc2s.sgov.gov",
-    "cloud.adc-e.uk",
-    "csp.hci.ic.gov",
-];
+const STANDARD: &[&str] =
+    &["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "c2s.ic.gov", "sc2s.sgov.gov", "cloud.adc-e.uk", "csp.hci.ic.gov"];
 const DUAL_STACK: &[&str] = &["on.aws", "on.amazonwebservices.com.cn", "on.amazonwebservices.eu"];
 
 /// A registry of ECR.

@@ -142,7 +142,13 @@ impl ImdsError {
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::NoToken { .. } | Self::NoAnswer { .. } | Self::Unreachable { .. } | Self::Failed { .. } => true,
-            Self::Disabled | Self::Endpoint { .. } | Self::Forbidden { .. } | Self::Foreign { .. } | Self::Document { .. } | Self::Missing { .. } | Self::Unintelligible { .. } => false,
+            Self::Disabled
+            | Self::Endpoint { .. }
+            | Self::Forbidden { .. }
+            | Self::Foreign { .. }
+            | Self::Document { .. }
+            | Self::Missing { .. }
+            | Self::Unintelligible { .. } => false,
         }
     }
 }

@@ -41,8 +41,11 @@ const ATTEMPT: Duration = Duration::from_millis(800);
 const ATTEMPTS: u32 = 3;
 /// Before another attempt.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Of an answer; the identity document has about 500 bytes. User data has 16 KiB at most, but is not always EC2's.
-const LONGEST_BODY: usize = 1 << 20;
+/// Of an answer; the identity document has about 500 bytes.
+const LONGEST_BODY: usize = 16 * 1024;
+/// Of user data. EC2 takes 16 KiB; other services of this kind take more.
+const LONGEST_USER_DATA: usize = 1 << 20;
+const USER_DATA_PATH: &str = "/latest/user-data";
 
 /// Where the metadata service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,12 +142,7 @@ impl Session {
     }
 
     /// Repeats a request until it succeeds, fails for good, or time is up.
-    async fn ask(
-        &self,
-        method: &'static str,
-        path: &str,
-        header: (&'static str, &str),
-    ) -> Result<(HttpResponse, Vec<u8>), ImdsError> {
+    async fn ask(&self, method: &'static str, path: &str, header: (&'static str, &str)) -> Result<(HttpResponse, Vec<u8>), ImdsError> {
         let mut attempt = 1;
         loop {
             let result = self.attempt(method, path, header).await;
@@ -159,12 +157,7 @@ impl Session {
         }
     }
 
-    async fn attempt(
-        &self,
-        method: &'static str,
-        path: &str,
-        header: (&'static str, &str),
-    ) -> Result<(HttpResponse, Vec<u8>), ImdsError> {
+    async fn attempt(&self, method: &'static str, path: &str, header: (&'static str, &str)) -> Result<(HttpResponse, Vec<u8>), ImdsError> {
         let bad = || ImdsError::Endpoint { endpoint: self.endpoint.clone() };
         let mut request = HttpRequest::empty();
         request.set_method(method).map_err(|_| bad())?;
@@ -176,7 +169,8 @@ impl Session {
         let end = self.until.min(Instant::now() + ATTEMPT);
         let mut response = self.transport.send(request, end - Instant::now()).await.map_err(|error| self.unanswered(method, &error))?;
         self.judge(method, path, &response)?;
-        let body = timeout_at(end, body(&mut response)).await;
+        let longest = if path == USER_DATA_PATH { LONGEST_USER_DATA } else { LONGEST_BODY };
+        let body = timeout_at(end, body(&mut response, longest)).await;
         let body = body.map_err(|_| self.unanswered(method, &TransportError::NoAnswer(ATTEMPT)))?;
         Ok((response, body.map_err(|cause| ImdsError::Unreachable { endpoint: self.endpoint.clone(), cause })?))
     }
@@ -214,12 +208,12 @@ fn server(response: &HttpResponse) -> Option<String> {
     headers.get("via").or_else(|| headers.get("server").filter(|name| *name != "EC2ws")).map(crate::cause::scrub)
 }
 
-async fn body(response: &mut HttpResponse) -> Result<Vec<u8>, Cause> {
+async fn body(response: &mut HttpResponse, longest: usize) -> Result<Vec<u8>, Cause> {
     let mut stream = ByteStream::new(response.take_body());
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
         bytes.extend_from_slice(&chunk.map_err(|error| Cause::of(&error))?);
-        if bytes.len() > LONGEST_BODY {
+        if bytes.len() > longest {
             return Err(Cause::new("the answer is too long"));
         }
     }

@@ -8,7 +8,7 @@ use hybridge_model::MacAddr;
 use hybridge_node::facts::InstanceFacts;
 use serde::Deserialize;
 
-use super::{ImdsError, Metadata, Session, TOKEN_HEADER};
+use super::{ImdsError, Metadata, Session, TOKEN_HEADER, USER_DATA_PATH};
 
 /// For everything together. A node asks while its instance boots, when the service may not answer at once.
 const BUDGET: Duration = Duration::from_secs(30);
@@ -17,7 +17,6 @@ const ATTEMPTS: u32 = 10;
 
 const MAC_PATH: &str = "/latest/meta-data/mac";
 const IPV4_PATH: &str = "/latest/meta-data/local-ipv4";
-const USER_DATA_PATH: &str = "/latest/user-data";
 
 /// The identity document, as far as a node needs it.
 #[derive(Deserialize)]
@@ -123,6 +122,11 @@ mod tests {
     const DOCUMENT: &str = r#"{"region": "us-west-2", "availabilityZone": "us-west-2a", "instanceId": "i-0123456789abcdef0",
         "instanceType": "m5.large", "privateIp": "10.0.0.9"}"#;
     const EC2: &str = "Server: EC2ws\r\n";
+    /// More than any other answer may have.
+    const LARGE: &str = match std::str::from_utf8(&[b'x'; 20 * 1024]) {
+        Ok(text) => text,
+        Err(_) => unreachable!(),
+    };
 
     fn found(body: &str) -> Reply {
         Reply::Answer(200, EC2, body.to_owned())
@@ -151,7 +155,7 @@ mod tests {
             ("meta-data/mac", "02:29:96:8f:6a:2d"),
             ("meta-data/local-ipv4", "10.0.0.9\n"),
             ("meta-data/network/interfaces/macs/02:29:96:8f:6a:2d/ipv6s", "2001:db8::1\n2001:db8::2\n"),
-            ("user-data", "\u{1f}data"),
+            ("user-data", LARGE),
         ])
         .await;
         let imds = Imds::open(&metadata).await.unwrap();
@@ -169,14 +173,13 @@ mod tests {
                 private_dns_name: None,
             }
         );
-        assert_eq!(imds.user_data().await.unwrap().unwrap(), "\u{1f}data".as_bytes());
+        assert_eq!(imds.user_data().await.unwrap().unwrap(), LARGE.as_bytes());
         assert_eq!(fake.seen().iter().filter(|request| request.line.starts_with("PUT")).count(), 1);
     }
 
     #[tokio::test]
     async fn what_an_instance_need_not_have_may_be_missing() {
-        let (_fake, metadata) =
-            service(&[("dynamic/instance-identity/document", DOCUMENT), ("meta-data/mac", "02:29:96:8f:6a:2d")]).await;
+        let (_fake, metadata) = service(&[("dynamic/instance-identity/document", DOCUMENT), ("meta-data/mac", "02:29:96:8f:6a:2d")]).await;
         let imds = Imds::open(&metadata).await.unwrap();
         let facts = imds.instance().await.unwrap();
         assert_eq!((facts.local_ipv4, facts.ipv6s.len()), (None, 0));

@@ -32,7 +32,9 @@ impl CertificateError {
             Self::NoCertificate => "give a file that begins with `-----BEGIN CERTIFICATE-----`, the node's own certificate first".into(),
             Self::Expired(_) => "let the CA behind the trust anchor issue a new one".into(),
             Self::NotYetValid(_) => "see whether this host's clock is right; else wait, or let the CA issue one that is valid now".into(),
-            Self::OtherKey => "give certificate and key of the same pair; compare `openssl x509 -pubkey` with `openssl pkey -pubout`".into(),
+            Self::OtherKey => {
+                "give certificate and key of the same pair; compare `openssl x509 -pubkey` with `openssl pkey -pubout`".into()
+            }
         }
     }
 }
@@ -71,6 +73,12 @@ impl Certificate {
             not_after: time(parsed.validity().not_after.timestamp())?,
             public: parsed.public_key().subject_public_key.data.to_vec(),
         })
+    }
+
+    /// `subjectPublicKey`.
+    #[cfg(test)]
+    pub(super) fn public(&self) -> &[u8] {
+        &self.public
     }
 
     /// Whether it can be shown at `now` by the holder of `key`.

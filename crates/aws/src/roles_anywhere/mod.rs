@@ -148,10 +148,11 @@ impl RolesAnywhere {
 /// How long before the end of credentials new ones are fetched (as the AWS signing helper does).
 pub const REFRESH_AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
-/// When to fetch new credentials: five minutes before these expire, but not before half of their time is over.
+/// When to fetch new credentials: five minutes before these expire, but not before half of their time is over, and in a second at
+/// the earliest.
 pub fn refresh_at(now: Timestamp, expires: Timestamp) -> Timestamp {
     let half = now + (expires.duration_since(now) / 2);
-    (expires - REFRESH_AHEAD).max(half)
+    (expires - REFRESH_AHEAD).max(half).max(now + SignedDuration::from_secs(1))
 }
 
 fn decode(body: &[u8]) -> Result<TemporaryCredentials, &'static str> {

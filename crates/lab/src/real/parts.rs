@@ -56,6 +56,11 @@ impl Parts {
         self.0.join("moto-venv/bin/python")
     }
 
+    /// The Python that has the AWS CLI, version 1.
+    pub fn aws_cli_python(&self) -> PathBuf {
+        self.0.join("awscli-venv/bin/python")
+    }
+
     /// The folder.
     pub fn directory(&self) -> &Path {
         &self.0

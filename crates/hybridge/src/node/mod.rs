@@ -1,0 +1,3 @@
+//! `hybridge` on a node.
+
+pub(crate) mod plugin;
