@@ -1,5 +1,6 @@
 //! What this machine has, and how it gets what it lacks.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -56,10 +57,11 @@ pub(crate) fn install(needs: &[Need]) -> Result<()> {
         bail!("missing: {}; install them with this system's package manager (Debian calls them {})", whats.join(", "), packages.join(" "));
     }
     println!("Missing: {}. Installing with apt: {}", whats.join(", "), packages.join(" "));
-    let mut apt = privileged("apt-get", &packages)?;
+    let otherwise = format!("run `apt-get install {}` as root", packages.join(" "));
+    let mut apt = privileged("apt-get", &otherwise)?;
     // A machine that was never updated knows no packages; a failure here (one broken source of many) need not matter.
     succeeds(apt.args(["-o", "DPkg::Lock::Timeout=300", "-q", "update"]));
-    run(privileged("apt-get", &packages)?
+    run(privileged("apt-get", &otherwise)?
         .args(["-o", "DPkg::Lock::Timeout=300", "-q", "install", "--yes", "--no-install-recommends"])
         .args(&packages))?;
     match missing.iter().find(|need| !(need.met)()) {
@@ -86,7 +88,8 @@ pub(crate) fn triple() -> Result<String> {
     }
 }
 
-fn privileged(program: &str, packages: &[&str]) -> Result<Command> {
+/// A command that root runs, by sudo where that is needed; `otherwise` is what to do where there is no sudo.
+pub(crate) fn privileged(program: impl AsRef<OsStr>, otherwise: &str) -> Result<Command> {
     let root = command::output(Command::new("id").arg("-u"))?.trim() == "0";
     let mut command = match (root, find("sudo")) {
         (true, _) => Command::new(program),
@@ -95,7 +98,7 @@ fn privileged(program: &str, packages: &[&str]) -> Result<Command> {
             command.arg(program);
             command
         }
-        (false, None) => bail!("root is needed: run `apt-get install {}` as root, then again this", packages.join(" ")),
+        (false, None) => bail!("root is needed: {otherwise}, then again this"),
     };
     command.env("DEBIAN_FRONTEND", "noninteractive");
     Ok(command)

@@ -4,6 +4,7 @@
 
 mod go;
 mod python;
+mod vm;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -21,13 +22,27 @@ pub(crate) const DIRECTORY: &str = "HYBRIDGE_REAL_DIR";
 
 /// What is made, for people.
 pub(crate) const PARTS: &str =
-    "Kubernetes' servers and kubelet, etcd, containerd and helm (built from Go modules, minutes the first time), moto and the AWS CLI (from PyPI)";
+    "Kubernetes' servers and kubelet, etcd, containerd and helm (built from Go modules, minutes the first time), moto and the AWS CLI \
+     (from PyPI), a virtual machine (of Debian packages, 500 MB, under a minute)";
 
 /// What must be installed for that and for running them. Debian's runc starts no service.
-pub(crate) const NEEDS: [Need; 2] = [host::PYTHON, RUNC];
+pub(crate) const NEEDS: [Need; 5] = [host::PYTHON, RUNC, QEMU, MMDEBSTRAP, ZSTD];
 
 /// What starts the containers of a real node.
 const RUNC: Need = Need { what: "`runc`", met: || host::find("runc").is_some(), package: "runc" };
+
+/// Runs the virtual machines, by emulation: /dev/kvm is not needed. The package starts nothing.
+const QEMU: Need = Need { what: "`qemu-system-x86_64`", met: || host::find("qemu-system-x86_64").is_some(), package: "qemu-system-x86" };
+
+/// Makes the root of the virtual machine. Debian's keys are there where this system is Debian itself.
+const MMDEBSTRAP: Need = Need {
+    what: "`mmdebstrap` and `mke2fs`",
+    met: || host::find("mmdebstrap").is_some() && host::find("mke2fs").is_some(),
+    package: "mmdebstrap e2fsprogs debian-archive-keyring",
+};
+
+/// Unpacks its kernel.
+const ZSTD: Need = Need { what: "`zstd`", met: || host::find("zstd").is_some(), package: "zstd" };
 
 /// `cargo xtask real`.
 pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
@@ -50,6 +65,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     for program in python::PROGRAMS {
         python::ensure(program, &sources.join(program), &directory)?;
     }
+    vm::ensure(&sources.join("vm"), &directory)?;
     for module in &go::MODULES {
         go::ensure(module, &sources.join(module.name), &directory)?;
     }
