@@ -16,4 +16,5 @@ pub mod report;
 pub mod router;
 pub mod scenario;
 pub mod topology;
+pub mod vm;
 pub mod world;

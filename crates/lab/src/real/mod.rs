@@ -12,7 +12,7 @@ mod moto;
 mod node;
 mod parts;
 mod pki;
-mod process;
+pub(crate) mod process;
 mod query;
 mod role;
 mod xml;

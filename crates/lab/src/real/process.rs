@@ -20,7 +20,7 @@ const LINES: usize = 15;
 
 /// A running server. Dropping kills it.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     name: String,
     child: Child,
     log: PathBuf,
@@ -28,7 +28,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts the command, which comes from [`Netns::command`], with all output in `DIRECTORY/NAME.log`.
-    pub(super) fn start(mut command: Command, name: &str, directory: &Path) -> Result<Self, RealError> {
+    pub(crate) fn start(mut command: Command, name: &str, directory: &Path) -> Result<Self, RealError> {
         let log = directory.join(format!("{name}.log"));
         let file = create(&log)?;
         let copy = file.try_clone().map_err(|source| RealError::File { path: log.clone(), source })?;
@@ -38,12 +38,12 @@ impl Process {
     }
 
     /// Its number, as this process sees it.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits until `ready` says so, which is asked again and again. Fails as soon as the process has ended.
-    pub(super) fn wait_until(&mut self, mut ready: impl FnMut() -> bool) -> Result<(), RealError> {
+    pub(crate) fn wait_until(&mut self, mut ready: impl FnMut() -> bool) -> Result<(), RealError> {
         let start = Instant::now();
         while !ready() {
             if !matches!(self.child.try_wait(), Ok(None)) {
@@ -63,7 +63,7 @@ impl Process {
     }
 
     /// Kills it and waits for its end.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         // Both fail only if it is gone already.
         let _ = self.child.kill();
         let _ = self.child.wait();
