@@ -33,8 +33,8 @@ pub use places::PLACES;
 use places::Place;
 use qemu::Home;
 
-/// How long a machine may take until its agent answers. Two at once need 22 s on two idle cores.
-pub const BOOT: Duration = Duration::from_secs(90);
+/// How long a machine may take until its agent answers. Two at once need 22 s on two idle cores, several times that on busy ones.
+pub const BOOT: Duration = Duration::from_secs(180);
 
 /// How long a command may take.
 const COMMAND: Duration = Duration::from_secs(120);

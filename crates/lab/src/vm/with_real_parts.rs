@@ -86,7 +86,7 @@ fn runs_commands(vm: &Vm) {
 }
 
 fn carries_files(vm: &Vm, shared: &Path) {
-    let content: Vec<u8> = (0..5_000_000_u32).map(|number| (number * 7919 >> 5) as u8).collect();
+    let content: Vec<u8> = (0..5_000_000_u32).map(|number| (number.wrapping_mul(7919) >> 5) as u8).collect();
     let start = Instant::now();
     vm.write("/var/tmp/a folder/large", &content, 0o640).unwrap();
     println!("5 MB are written after {:?}", start.elapsed());
