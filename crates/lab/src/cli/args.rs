@@ -10,6 +10,8 @@ use hybridge_lab::fault::Fault;
 use hybridge_lab::kube::VtepCrd;
 use hybridge_lab::topology::{MAX_GATEWAY_HOSTS, MAX_HYBRID_NODES};
 
+use super::vm;
+
 /// A world of network namespaces on this machine, in which gateways carry real packets.
 ///
 /// A cloud pod and on-premises pods, two gateways, VPC router, WAN, Kubernetes API and EC2 API: everything in namespaces of its
@@ -82,6 +84,9 @@ pub(super) enum Command {
         /// Host or address that answers
         to: String,
     },
+    /// Starts virtual machines with systemd and containerd, and runs commands in them
+    #[command(subcommand, after_help = vm::EXAMPLES)]
+    Vm(vm::VmCommand),
     /// Runs a command in the network namespace of a host of a world that is up
     Exec {
         #[command(flatten)]
@@ -318,7 +323,7 @@ mod tests {
 
     #[test]
     fn every_example_parses() {
-        for help in [EXAMPLES.to_owned(), faults_help(), bench_help()] {
+        for help in [EXAMPLES.to_owned(), faults_help(), bench_help(), vm::EXAMPLES.to_owned()] {
             for line in help.lines().filter_map(|l| l.trim().strip_prefix("hybridge-lab ")) {
                 let words = line.split([';', '&']).next().unwrap().split_whitespace();
                 assert!(Arguments::try_parse_from(["hybridge-lab"].into_iter().chain(words)).is_ok(), "{line}");

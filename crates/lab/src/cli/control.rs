@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, getsockopt, recvmsg, sendmsg};
 use nix::unistd::geteuid;
@@ -33,9 +33,8 @@ pub(super) struct Caller(UnixStream);
 
 impl Control {
     /// Takes the name; fails where a world has it.
-    pub(super) fn claim(name: &str) -> anyhow::Result<Self> {
-        let listener = UnixListener::bind_addr(&address(name)?);
-        Ok(Self(listener.with_context(|| format!("is a world named `{name}` up already? End it with `hybridge-lab down --name {name}`"))?))
+    pub(super) fn claim(name: &str) -> io::Result<Self> {
+        Ok(Self(UnixListener::bind_addr(&address(name)?)?))
     }
 
     /// Waits for the next one who asks, who must be the user that started the world.
@@ -82,7 +81,7 @@ pub(super) fn ask(name: &str, request: &Request) -> anyhow::Result<Option<(Strin
     }
     let length = message.bytes;
     if length == 0 {
-        bail!("the world named `{name}` does not answer this user");
+        bail!("`{name}` does not answer this user");
     }
     Ok(Some((String::from_utf8_lossy(&buffer[..length]).trim_end().to_owned(), descriptors)))
 }

@@ -9,6 +9,7 @@ mod demo;
 mod run;
 mod setup;
 mod up;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,8 @@ pub(crate) enum Failure {
     Input(anyhow::Error),
     /// A check failed: traffic did not flow. Everything has been said.
     Check,
+    /// A command inside a machine ended with this code. Everything has been said.
+    Code(u8),
     /// Something unexpected.
     Unexpected(anyhow::Error),
 }
@@ -58,17 +61,19 @@ pub(crate) fn main() -> ExitCode {
         Command::Bench(bench) => isolated(|| bench::bench(&bench)),
         Command::Compare { reports, out } => compare::compare(&reports, &out),
         Command::Up { world, name, out, detach: false } => {
-            control::Control::claim(&name.name).map_err(Failure::input).and_then(|control| isolated(|| up::up(&world, out, control)))
+            up::claim(&name.name).and_then(|control| isolated(|| up::up(&world, out, control)))
         }
         Command::Up { world: _, name, out: _, detach: true } => up::detach(&name.name),
         Command::Down { name } => up::down(&name.name),
         Command::Ping { name, from, to } => up::ping_between(&name.name, &from, &to),
+        Command::Vm(command) => vm::run(command),
         Command::Exec { name, host, command } => up::exec(&name.name, &host, &command),
     };
     let console = Console::new();
     match done {
         Ok(()) => Exit::Ok,
         Err(Failure::Check) => Exit::Input,
+        Err(Failure::Code(code)) => return code.into(),
         Err(Failure::Input(error)) => {
             console.problem(&error);
             Exit::Input

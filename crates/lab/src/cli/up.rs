@@ -26,6 +26,15 @@ use super::{Failure, setup};
 /// How long `up --detach` waits for traffic to flow.
 const STARTED: Duration = Duration::from_secs(60);
 
+/// The last line that a program in the background says begins so, once all is up.
+pub(super) const END: &str = "End it:";
+
+/// Takes the name of a world.
+pub(super) fn claim(name: &str) -> Result<Control, Failure> {
+    let taken = || format!("is a world named `{name}` up already? End it with `hybridge-lab down --name {name}`");
+    Control::claim(name).with_context(taken).map_err(Failure::Input)
+}
+
 /// Keeps a world until a signal or `down`.
 pub(super) fn up(args: &WorldArgs, out: Option<PathBuf>, control: Control) -> Result<(), Failure> {
     let console = Console::new();
@@ -74,7 +83,7 @@ fn serve(control: &Control, hosts: &[(Netns, Option<Ipv4Addr>)]) {
     }
 }
 
-fn wait_for_signal() -> &'static str {
+pub(super) fn wait_for_signal() -> &'static str {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return "a lack of resources" };
     runtime.block_on(async {
         use tokio::signal::unix::{SignalKind, signal};
@@ -105,7 +114,7 @@ fn overview(world: &World, carrying: Duration) -> String {
     let carrier = world.active().map_or("gateway-a", |index| world.gateways[index].name());
     text.push_str(&format!(
         "\nTry:       hybridge-lab ping cloud-pod hybrid-1-pod\n           hybridge-lab exec {carrier} -- ip route\n\
-         Logs:      {}\nEnd it:    Ctrl-C, or hybridge-lab down\n",
+         Logs:      {}\n{END}    Ctrl-C, or hybridge-lab down\n",
         world.directory.display()
     ));
     text
@@ -113,27 +122,32 @@ fn overview(world: &World, carrying: Duration) -> String {
 
 /// Starts `up` in the background, and returns once it says that traffic flows.
 pub(super) fn detach(name: &str) -> Result<(), Failure> {
-    let console = Console::new();
     if ask(name, &Request::Ready)?.is_some() {
         return Err(Failure::input(anyhow!("a world named `{name}` is up already; end it with `hybridge-lab down --name {name}`")));
     }
-    let log = tempfile::Builder::new().prefix("hybridge-lab-").suffix(".log").tempfile().context("cannot make a log file")?;
-    let (log, path) = log.keep().context("cannot keep the log file")?;
     let mut command = Command::new(std::env::current_exe().context("cannot find out where this program is")?);
     command.args(std::env::args_os().skip(1).filter(|argument| argument != "--detach"));
+    in_background(command, STARTED)
+}
+
+/// Starts this program in the background, and returns once it says how to [`END`] it.
+pub(super) fn in_background(mut command: Command, patience: Duration) -> Result<(), Failure> {
+    let console = Console::new();
+    let log = tempfile::Builder::new().prefix("hybridge-lab-").suffix(".log").tempfile().context("cannot make a log file")?;
+    let (log, path) = log.keep().context("cannot keep the log file")?;
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     leave_the_terminal(&mut command);
-    let mut child = command.spawn().context("cannot start the world")?;
-    let deadline = Instant::now() + STARTED;
-    while !std::fs::read_to_string(&path).unwrap_or_default().contains("End it:") {
+    let mut child = command.spawn().context("cannot start it")?;
+    let deadline = Instant::now() + patience;
+    let said = || std::fs::read_to_string(&path).unwrap_or_default();
+    while !said().contains(END) {
         let ended = child.try_wait()?;
         if ended.is_some() || Instant::now() > deadline {
-            let said = std::fs::read_to_string(&path).unwrap_or_default();
-            return Err(Failure::Unexpected(anyhow!("the world did not start:\n{said}")));
+            return Err(Failure::Unexpected(anyhow!("it did not start:\n{}", said())));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    console.data(&std::fs::read_to_string(&path).unwrap_or_default());
+    console.data(&said());
     Ok(())
 }
 

@@ -8,6 +8,8 @@
 //! processes of the lab, those of a machine die with it because of [`crate::isolate`].
 
 mod agent;
+mod error;
+mod guest;
 mod image;
 mod places;
 mod qemu;
@@ -16,18 +18,19 @@ mod tap;
 mod with_real_parts;
 
 use std::fs;
-use std::io;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::netns::Netns;
+use crate::real::Parts;
 use crate::real::process::Process;
-use crate::real::{Parts, RealError};
-use crate::topology::wire::{self, WireError};
+use crate::topology::wire::{self, Interface};
 pub use agent::{Agent, AgentError, Output};
+pub use error::VmError;
+pub use guest::Guest;
 pub use image::Image;
 pub use places::PLACES;
 use places::Place;
@@ -36,17 +39,17 @@ use qemu::Home;
 /// How long a machine may take until its agent answers. Two at once need 22 s on two idle cores, several times that on busy ones.
 pub const BOOT: Duration = Duration::from_secs(180);
 
-/// How long a command may take.
-const COMMAND: Duration = Duration::from_secs(120);
-
 /// How long machines of other tests may hold the places.
 const WAIT_FOR_PLACE: Duration = Duration::from_secs(600);
 
-/// Between two looks at a machine that boots.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The bridge that [`bridge`] makes.
+pub const BRIDGE: &str = "br0";
 
-/// Lines of the console that an error shows.
-const LINES: usize = 15;
+/// Makes the bridge [`BRIDGE`] for the wires of machines, with an address and prefix length of the namespace's own.
+pub fn bridge(ns: &Netns, address: (Ipv4Addr, u8)) -> Result<(), VmError> {
+    wire::bridge(ns, BRIDGE)?;
+    Ok(wire::configure(&Interface { ns, name: BRIDGE, addresses: vec![address], paths: Vec::new() })?)
+}
 
 /// Which machine to be.
 #[derive(Clone, Debug)]
@@ -86,105 +89,14 @@ impl<'a> VmConfig<'a> {
     }
 }
 
-/// Why a machine could not be had or did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum VmError {
-    /// Nobody has made the image or installed QEMU yet.
-    #[error("{what} is missing: run `cargo xtask real`")]
-    Missing {
-        /// The program or the file.
-        what: String,
-    },
-    /// A name that no host may have.
-    #[error("`{0}` is no name of a machine: 1 to 63 lower-case letters, digits and dashes")]
-    Name(String),
-    /// Others have not ended in time.
-    #[error("{PLACES} machines run on this host for {} s already, and more are not allowed at once", after.as_secs())]
-    NoPlace {
-        /// How long it was waited.
-        after: Duration,
-    },
-    /// A file of the host.
-    #[error("cannot use {}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        #[source]
-        source: io::Error,
-    },
-    /// No interface for its wire.
-    #[error("cannot make a TAP interface in namespace `{namespace}`")]
-    Tap {
-        /// The namespace.
-        namespace: String,
-        /// What happened.
-        #[source]
-        source: io::Error,
-    },
-    /// Its wire could not be plugged in.
-    #[error(transparent)]
-    Wire(#[from] WireError),
-    /// QEMU or virtiofsd.
-    #[error(transparent)]
-    Process(#[from] RealError),
-    /// Its agent.
-    #[error("machine `{name}`: cannot {what}; its console ends:\n{console}")]
-    Agent {
-        /// The machine.
-        name: String,
-        /// What was wanted.
-        what: String,
-        /// What happened.
-        #[source]
-        source: AgentError,
-        /// Last lines of its console.
-        console: String,
-    },
-    /// systemd did not come to an end with starting, or not to a good one.
-    #[error("machine `{name}` is {state} after {} s instead of running:\n{why}", after.as_secs())]
-    NotRunning {
-        /// The machine.
-        name: String,
-        /// What `systemctl is-system-running` says.
-        state: String,
-        /// How long it was waited for.
-        after: Duration,
-        /// Failed units with their last words, or what is still being started.
-        why: String,
-    },
-    /// It is the same boot as before.
-    #[error("machine `{name}` was told to reboot and did not within {} s; its console ends:\n{console}", after.as_secs())]
-    NoReboot {
-        /// The machine.
-        name: String,
-        /// How long it was waited for.
-        after: Duration,
-        /// Last lines of its console.
-        console: String,
-    },
-    /// A script that ended with an error.
-    #[error("machine `{name}`: `{script}` ended with {}:\n{}{}", output.code, output.stdout, output.stderr)]
-    Script {
-        /// The machine.
-        name: String,
-        /// The script.
-        script: String,
-        /// What it wrote.
-        output: Output,
-    },
-}
-
 /// A running machine. Dropping ends it like a power failure and removes its interface and files; after a failed test its console
 /// stays in a file that is named.
 #[derive(Debug)]
 pub struct Vm {
-    name: String,
     // Dropped in this order.
     qemu: Process,
     _virtiofsd: Option<Process>,
-    agent: Agent,
-    home: Home,
+    guest: Guest,
     _place: Place,
 }
 
@@ -204,7 +116,8 @@ impl Vm {
         for config in configs {
             config.check()?;
         }
-        let places = places::take(&image.directory, N, WAIT_FOR_PLACE).map_err(|source| VmError::File { path: image.directory.clone(), source })?;
+        let places =
+            places::take(&image.directory, N, WAIT_FOR_PLACE).map_err(|source| VmError::File { path: image.directory.clone(), source })?;
         let mut places = places.ok_or(VmError::NoPlace { after: WAIT_FOR_PLACE })?;
         let mut machines = Vec::new();
         for config in configs {
@@ -212,7 +125,7 @@ impl Vm {
             machines.push(Self::switch_on(&image, config, place)?);
         }
         for machine in &machines {
-            machine.wait_for_agent()?;
+            machine.boot_id()?;
         }
         Ok(machines.try_into().expect("one machine was made for each config"))
     }
@@ -227,8 +140,7 @@ impl Vm {
             let _ = fs::remove_dir_all(&home.0);
         }
         let (qemu, virtiofsd) = started?;
-        let agent = Agent::new(home.agent());
-        Ok(Self { name: config.name.into(), qemu, _virtiofsd: virtiofsd, agent, home, _place: place })
+        Ok(Self { qemu, _virtiofsd: virtiofsd, guest: Guest::at(config.name, home.0), _place: place })
     }
 
     /// Starts QEMU and, where a folder is shared, virtiofsd.
@@ -252,128 +164,22 @@ impl Vm {
         Ok((machine, virtiofsd))
     }
 
-    /// Its host name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The process of QEMU, as this process sees it.
     pub fn pid(&self) -> u32 {
         self.qemu.pid()
-    }
-
-    /// Its folder on the host: `console.log`, `qemu.log`, `agent.sock`.
-    pub fn directory(&self) -> &Path {
-        &self.home.0
-    }
-
-    /// What it has written to its console until now.
-    pub fn console(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.home.console()).unwrap_or_default()).into_owned()
-    }
-
-    /// Runs a program of the machine to its end.
-    pub fn run(&self, program: &str, arguments: &[&str]) -> Result<Output, VmError> {
-        self.run_with_input(program, arguments, b"")
-    }
-
-    /// Runs a program of the machine that reads this on its standard input.
-    pub fn run_with_input(&self, program: &str, arguments: &[&str], input: &[u8]) -> Result<Output, VmError> {
-        self.agent.run(program, arguments, input, COMMAND).map_err(|error| self.failed(&format!("run {program}"), error))
-    }
-
-    /// Runs a shell script that has to succeed, and returns what it wrote to its standard output.
-    pub fn sh(&self, script: &str) -> Result<String, VmError> {
-        let output = self.run("/bin/sh", &["-c", script])?;
-        if output.code == 0 {
-            return Ok(output.stdout);
-        }
-        Err(VmError::Script { name: self.name.clone(), script: script.into(), output })
-    }
-
-    /// Writes a file with these permissions, as 0o644, and makes the folders that it lies in.
-    pub fn write(&self, path: &str, content: &[u8], mode: u32) -> Result<(), VmError> {
-        if let Some(folder) = Path::new(path).parent().and_then(Path::to_str) {
-            self.sh(&format!("mkdir -p '{folder}'"))?;
-        }
-        self.agent.write(path, content, COMMAND).map_err(|error| self.failed(&format!("write {path}"), error))?;
-        self.sh(&format!("chmod {mode:o} '{path}'")).map(drop)
-    }
-
-    /// Reads a file.
-    pub fn read(&self, path: &str) -> Result<Vec<u8>, VmError> {
-        self.agent.read(path, COMMAND).map_err(|error| self.failed(&format!("read {path}"), error))
-    }
-
-    /// Copies a file of the host with its permissions. Large ones come quicker through a shared folder.
-    pub fn copy_in(&self, from: &Path, to: &str) -> Result<(), VmError> {
-        let failed = |source| VmError::File { path: from.into(), source };
-        let mode = fs::metadata(from).map_err(failed)?.permissions().mode() & 0o7777;
-        self.write(to, &fs::read(from).map_err(failed)?, mode)
-    }
-
-    /// Waits until systemd has started everything. Units that failed are an error that shows their last words.
-    pub fn wait_running(&self, patience: Duration) -> Result<(), VmError> {
-        let start = Instant::now();
-        loop {
-            let state = self.run("systemctl", &["is-system-running"])?.stdout;
-            let (state, late) = (state.trim(), start.elapsed() > patience);
-            let why = match state {
-                "running" => return Ok(()),
-                "degraded" => "for unit in $(systemctl --failed --plain --no-legend | cut -d ' ' -f 1); do \
-                     systemctl status --no-pager --full --lines 5 $unit; done; true",
-                _ if late => "systemctl list-jobs --no-pager",
-                _ => {
-                    thread::sleep(PAUSE);
-                    continue;
-                }
-            };
-            let (name, state, after) = (self.name.clone(), state.to_owned(), start.elapsed());
-            return Err(VmError::NotRunning { name, state, after, why: self.sh(why)? });
-        }
-    }
-
-    /// Shuts it down in order, and waits until its agent answers again, with another boot of the same disk.
-    pub fn reboot(&self) -> Result<(), VmError> {
-        let before = self.boot_id()?;
-        self.sh("systemctl reboot --no-block")?;
-        let start = Instant::now();
-        loop {
-            // It may end at any time between two words of the agent, and that starts at some time later.
-            if self.boot_id().is_ok_and(|id| id != before) {
-                return Ok(());
-            }
-            if start.elapsed() > BOOT {
-                return Err(VmError::NoReboot { name: self.name.clone(), after: BOOT, console: self.last_lines() });
-            }
-            thread::sleep(PAUSE);
-        }
     }
 
     /// Ends it at once, like a power failure. Its interface goes; asking it anything fails from now on.
     pub fn kill(&mut self) {
         self.qemu.kill();
     }
+}
 
-    /// Which boot it is: another one after each.
-    pub fn boot_id(&self) -> Result<String, VmError> {
-        let id = self.agent.read("/proc/sys/kernel/random/boot_id", BOOT);
-        let id = id.map_err(|error| self.failed("read which boot it is", error))?;
-        Ok(String::from_utf8_lossy(&id).trim().to_owned())
-    }
+impl Deref for Vm {
+    type Target = Guest;
 
-    fn wait_for_agent(&self) -> Result<(), VmError> {
-        self.boot_id().map(drop)
-    }
-
-    fn failed(&self, what: &str, source: AgentError) -> VmError {
-        VmError::Agent { name: self.name.clone(), what: what.into(), source, console: self.last_lines() }
-    }
-
-    fn last_lines(&self) -> String {
-        let text = self.console();
-        let lines: Vec<_> = text.lines().collect();
-        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    fn deref(&self) -> &Guest {
+        &self.guest
     }
 }
 
@@ -381,11 +187,11 @@ impl Drop for Vm {
     fn drop(&mut self) {
         self.qemu.kill();
         if thread::panicking() {
-            say_where(&self.name, &self.home.console());
+            say_where(self.guest.name(), &Home(self.guest.directory().into()).console());
             return;
         }
         // What cannot be removed lies in the folder for temporary files.
-        let _ = fs::remove_dir_all(&self.home.0);
+        let _ = fs::remove_dir_all(self.guest.directory());
     }
 }
 

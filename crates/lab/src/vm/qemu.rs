@@ -46,9 +46,7 @@ impl Accelerator {
     fn arguments(self) -> [&'static str; 4] {
         match self {
             // Without what emulation lacks, so that the kernel does not try it and QEMU does not warn.
-            Self::Tcg => {
-                ["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl"]
-            }
+            Self::Tcg => ["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl"],
             Self::Kvm => ["-accel", "kvm", "-cpu", "host"],
         }
     }

@@ -1,20 +1,20 @@
 //! Tests that need what `cargo xtask real` makes.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Instant;
+
 use super::*;
 use crate::isolate::isolated;
-use crate::topology::wire::Interface;
 use crate::world::ping;
 
 const NEAR: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const ONE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const TWO: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
-const BRIDGE: &str = "br0";
 
-/// A namespace with a bridge for machines that has the address [`NEAR`].
+/// A namespace in which the bridge for machines has the address [`NEAR`].
 fn network() -> Netns {
     let ns = Netns::new("machines").unwrap();
-    wire::bridge(&ns, BRIDGE).unwrap();
-    wire::configure(&Interface { ns: &ns, name: BRIDGE, addresses: vec![(NEAR, 24)], paths: Vec::new() }).unwrap();
+    bridge(&ns, (NEAR, 24)).unwrap();
     ns
 }
 
@@ -68,7 +68,8 @@ fn is_a_full_machine(vm: &Vm) {
     assert_eq!(disks, format!("{}\n{}\n", 64 << 20, 32 << 20));
     vm.sh("modprobe wireguard && modprobe br_netfilter && modprobe overlay && modprobe vxlan && modprobe raid0").unwrap();
     // Nothing is preset for what tests prepare themselves.
-    let prepared = vm.sh("ls /etc/containerd /etc/cni/net.d 2>/dev/null | wc -l; systemctl is-active containerd || true; wc -c </etc/resolv.conf");
+    let prepared =
+        vm.sh("ls /etc/containerd /etc/cni/net.d 2>/dev/null | wc -l; systemctl is-active containerd || true; wc -c </etc/resolv.conf");
     assert_eq!(prepared.unwrap(), "0\ninactive\n0\n");
 }
 
