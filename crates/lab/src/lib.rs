@@ -1,6 +1,7 @@
 //! A world of network namespaces in which gateways carry real packets.
 
 pub mod agent;
+pub mod aws;
 pub mod bench;
 pub mod contract;
 pub mod ec2;

@@ -24,6 +24,7 @@ use axum::{RequestExt, body::Body};
 use tokio::sync::watch;
 
 use query::Parameters;
+pub(crate) use xml::Xml;
 pub use state::{Ec2State, Instance, Refusal, RouteOrigin, RouteTarget, Table, TableRoute};
 
 /// How every call is made to fail.
@@ -138,6 +139,33 @@ impl FakeEc2 {
         imds::router(self.clone())
     }
 
+    /// The answer to a request of which another has verified the signature.
+    pub(crate) async fn answer(&self, parameters: BTreeMap<String, String>) -> Response {
+        self.respond_to(Parameters(parameters), true).await
+    }
+
+    async fn respond_to(&self, parameters: Parameters, signed: bool) -> Response {
+        self.record(&parameters);
+        let action = parameters.action().to_owned();
+        let Conduct { latency, failure } = *locked(&self.0.conduct);
+        let outcome = match failure {
+            Some(Failure::Unavailable) => Err(Refusal::Unavailable),
+            Some(Failure::Throttle) => Err(Refusal::Throttled),
+            Some(Failure::Unauthorized) => Err(Refusal::NotAuthorized),
+            Some(Failure::Hang) => std::future::pending().await,
+            None if !signed => Err(Refusal::NotSigned),
+            // A task of its own, so that hanging up does not undo the call.
+            None => tokio::spawn(self.clone().carry_out(parameters, latency)).await.unwrap_or(Err(Refusal::Unavailable)),
+        };
+        match outcome {
+            Ok(elements) => respond(StatusCode::OK, query::answer(&action, elements, &request_id())),
+            Err(refusal) => {
+                let status = StatusCode::from_u16(refusal.http_status()).expect("every refusal has a valid HTTP status");
+                respond(status, query::refusal(&refusal, &request_id()))
+            }
+        }
+    }
+
     fn tokens(&self) -> MutexGuard<'_, imds::Tokens> {
         locked(&self.0.tokens)
     }
@@ -173,28 +201,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 async fn serve(State(ec2): State<FakeEc2>, request: Request) -> Response {
     let signed = is_signed(request.headers(), request.uri().query());
-    let Ok(Form(parameters)) = request.extract::<Form<BTreeMap<String, String>>, _>().await else {
-        return respond(StatusCode::BAD_REQUEST, query::refusal(&Refusal::UnknownAction(String::new()), &request_id()));
-    };
-    let parameters = Parameters(parameters);
-    ec2.record(&parameters);
-    let action = parameters.action().to_owned();
-    let Conduct { latency, failure } = *locked(&ec2.0.conduct);
-    let outcome = match failure {
-        Some(Failure::Unavailable) => Err(Refusal::Unavailable),
-        Some(Failure::Throttle) => Err(Refusal::Throttled),
-        Some(Failure::Unauthorized) => Err(Refusal::NotAuthorized),
-        Some(Failure::Hang) => std::future::pending().await,
-        None if !signed => Err(Refusal::NotSigned),
-        // A task of its own, so that hanging up does not undo the call.
-        None => tokio::spawn(ec2.carry_out(parameters, latency)).await.unwrap_or(Err(Refusal::Unavailable)),
-    };
-    match outcome {
-        Ok(elements) => respond(StatusCode::OK, query::answer(&action, elements, &request_id())),
-        Err(refusal) => {
-            let status = StatusCode::from_u16(refusal.http_status()).expect("every refusal has a valid HTTP status");
-            respond(status, query::refusal(&refusal, &request_id()))
-        }
+    match request.extract::<Form<BTreeMap<String, String>>, _>().await {
+        Ok(Form(parameters)) => ec2.respond_to(Parameters(parameters), signed).await,
+        Err(_) => respond(StatusCode::BAD_REQUEST, query::refusal(&Refusal::UnknownAction(String::new()), &request_id())),
     }
 }
 
@@ -206,7 +215,7 @@ fn respond(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], Body::from(body)).into_response()
 }
 
-fn request_id() -> String {
+pub(crate) fn request_id() -> String {
     let n = rand::random::<u128>();
     format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", n as u32, (n >> 32) as u16, (n >> 48) as u16, (n >> 64) as u16, n >> 80)
 }

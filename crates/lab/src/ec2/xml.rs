@@ -4,24 +4,24 @@ use std::fmt;
 
 /// A run of elements.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Xml(String);
+pub(crate) struct Xml(String);
 
 impl Xml {
     /// Adds `<name>value</name>`, escaped.
-    pub(super) fn text(&mut self, name: &str, value: impl fmt::Display) {
+    pub(crate) fn text(&mut self, name: &str, value: impl fmt::Display) {
         let value = value.to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         self.0.push_str(&format!("<{name}>{value}</{name}>"));
     }
 
     /// Adds `<name>…</name>` around what `inside` adds.
-    pub(super) fn nest(&mut self, name: &str, inside: impl FnOnce(&mut Xml)) {
+    pub(crate) fn nest(&mut self, name: &str, inside: impl FnOnce(&mut Xml)) {
         let mut inner = Xml::default();
         inside(&mut inner);
         self.0.push_str(&format!("<{name}>{inner}</{name}>"));
     }
 
     /// Adds the elements of `other`.
-    pub(super) fn append(&mut self, other: Xml) {
+    pub(crate) fn append(&mut self, other: Xml) {
         self.0.push_str(&other.0);
     }
 }
