@@ -16,6 +16,8 @@ pub mod real;
 pub mod report;
 pub mod router;
 pub mod scenario;
+mod serve;
+pub mod tls;
 pub mod topology;
 pub mod vm;
 pub mod world;

@@ -5,6 +5,7 @@
 //! to fail. The clock can be set ahead or back, as a node's own may be wrong.
 
 mod answer;
+mod anywhere;
 mod canonical;
 mod ecr;
 mod eks;
@@ -18,6 +19,7 @@ mod sigv4;
 mod sts;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -27,6 +29,11 @@ use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ec2::FakeEc2;
+use crate::netns::{Netns, Task};
+pub use crate::serve::ServeError;
+use crate::serve;
+use crate::tls::Identity;
+pub use anywhere::{Anywhere, Authority, CertificateSpec, KeyKind, Leaf, Profile};
 pub use eks::{AccessEntry, AuthenticationMode, Cluster, EntryKind};
 pub use fault::Fault;
 pub use key::{AccessKey, Principal};
@@ -74,6 +81,7 @@ struct Ledger {
     ahead: SignedDuration,
     keys: BTreeMap<String, AccessKey>,
     clusters: BTreeMap<String, Cluster>,
+    anywhere: Anywhere,
     registry_tokens: BTreeMap<String, String>,
     faults: fault::Faults,
     asked: Vec<Asked>,
@@ -144,6 +152,11 @@ impl Aws {
         self.locked().clusters.get(name).cloned()
     }
 
+    /// Changes what Roles Anywhere knows.
+    pub fn set_up_anywhere(&self, change: impl FnOnce(&mut Anywhere)) {
+        change(&mut self.locked().anywhere);
+    }
+
     /// ARN of whom a registry password was given to.
     pub fn registry_user(&self, password: &str) -> Option<String> {
         self.locked().registry_tokens.get(password).cloned()
@@ -167,7 +180,17 @@ impl Aws {
 
     /// The server, for every path of every host name.
     pub fn api(&self) -> Router {
-        Router::new().fallback(serve).with_state(self.clone())
+        Router::new().fallback(take).with_state(self.clone())
+    }
+
+    /// Serves it at an address of a namespace until the task is dropped; `http://` and the address is what `AWS_ENDPOINT_URL` takes.
+    pub fn serve(&self, ns: &Netns, address: SocketAddr) -> Result<Task, ServeError> {
+        Ok(serve::serve(ns, "aws", serve::listen(ns, address)?, self.api()))
+    }
+
+    /// The same over TLS, for callers that go to AWS's own host names.
+    pub fn serve_tls(&self, ns: &Netns, address: SocketAddr, identity: &Identity) -> Result<Task, ServeError> {
+        Ok(serve::serve_tls(ns, "aws", serve::listen(ns, address)?, (self.api(), identity.clone())))
     }
 
     /// Whose request this is, if its signature is good, in time, and for this service and region.
@@ -216,6 +239,13 @@ impl Aws {
             Some(Fault::Delay(delay)) => tokio::time::sleep(delay).await,
             Some(Fault::AccessDenied) | None => {}
         }
+        if service == Service::RolesAnywhere {
+            return match (fault, action) {
+                (Some(Fault::AccessDenied), _) => (None, Err(Refusal::denied(service, "anonymous", action))),
+                (_, "CreateSession") => anywhere::create_session(self, message),
+                (_, other) => (None, Err(Refusal::unknown(other))),
+            };
+        }
         let key = match self.prove(message, service) {
             Ok(key) => key,
             Err(error) => return (None, Err(Refusal::unproven(service, &error))),
@@ -240,6 +270,7 @@ fn action(service: Service, message: &Message) -> String {
     let rest = || format!("{} {}", message.method, message.path);
     match service {
         Service::Eks => eks::action(message).map_or_else(rest, str::to_owned),
+        Service::RolesAnywhere if message.method == "POST" && message.path == "/sessions" => "CreateSession".into(),
         Service::RolesAnywhere => rest(),
         Service::Sts | Service::Ec2 => {
             let parameters = message.parameters().into_iter().chain(message.form());
@@ -251,7 +282,7 @@ fn action(service: Service, message: &Message) -> String {
     }
 }
 
-async fn serve(State(aws): State<Aws>, request: Request) -> Response {
+async fn take(State(aws): State<Aws>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let header = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())

@@ -141,6 +141,7 @@ fn reservation(xml: &mut Xml, state: &Ec2State, id: &InstanceId, instance: &Inst
                 placement.text("tenancy", "default");
             });
             if !instance.terminated {
+                item.text("privateDnsName", state.private_dns_name(id).unwrap_or_default());
                 item.text("privateIpAddress", instance.private_ip);
                 item.text("vpcId", &state.vpc);
                 item.text("sourceDestCheck", instance.source_dest_check);

@@ -10,6 +10,7 @@ mod describe;
 mod imds;
 mod query;
 mod state;
+mod types;
 mod xml;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -26,6 +27,7 @@ use tokio::sync::watch;
 use query::Parameters;
 pub(crate) use xml::Xml;
 pub use state::{Ec2State, Instance, Refusal, RouteOrigin, RouteTarget, Table, TableRoute};
+pub use types::InstanceType;
 
 /// How every call is made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

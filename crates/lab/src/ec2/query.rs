@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use hybridge_model::{Cidr4, InstanceId, InterfaceId, RouteTableId};
 
-use super::describe;
+use super::{describe, types};
 use super::state::{Ec2State, Refusal, RouteTarget};
 use super::xml::Xml;
 
@@ -110,6 +110,10 @@ pub(super) fn act(state: &mut Ec2State, parameters: &Parameters) -> Result<Xml, 
         "DescribeInstances" => {
             parameters.only(&["InstanceId", "Filter", "MaxResults", "NextToken"])?;
             describe::instances(state, parameters)
+        }
+        "DescribeInstanceTypes" => {
+            parameters.only(&["InstanceType"])?;
+            types::instance_types(state, parameters)
         }
         "DescribeRouteTables" => {
             parameters.only(&["RouteTableId", "Filter", "MaxResults", "NextToken"])?;

@@ -8,6 +8,8 @@ use std::net::Ipv4Addr;
 
 use hybridge_model::{Cidr4, InstanceId, InterfaceId, RouteTableId, VpcId};
 
+use super::types::{InstanceType, TYPES};
+
 /// One VPC with everything in it that routing depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ec2State {
@@ -19,6 +21,10 @@ pub struct Ec2State {
     pub instances: BTreeMap<InstanceId, Instance>,
     /// Route tables.
     pub tables: BTreeMap<RouteTableId, Table>,
+    /// Private DNS names of instances whose name is not the one made of their address; empty while EC2 has given none yet.
+    pub private_dns_names: BTreeMap<InstanceId, String>,
+    /// Types of instances that exist.
+    pub types: Vec<InstanceType>,
 }
 
 /// An instance with one network interface.
@@ -140,6 +146,9 @@ pub enum Refusal {
     /// No such instance.
     #[error("The instance ID '{0}' does not exist")]
     NoInstance(InstanceId),
+    /// No such types of instances.
+    #[error("The following supplied instance types do not exist: [{0}]")]
+    NoType(String),
     /// CreateRoute for a destination that has a route.
     #[error("The route identified by {0} already exists.")]
     RouteExists(Cidr4),
@@ -168,6 +177,7 @@ impl Refusal {
             Self::NoTable(_) => "InvalidRouteTableID.NotFound",
             Self::NoInterface(_) => "InvalidNetworkInterfaceID.NotFound",
             Self::NoInstance(_) => "InvalidInstanceID.NotFound",
+            Self::NoType(_) => "InvalidInstanceType",
             Self::RouteExists(_) => "RouteAlreadyExists",
             Self::NoRoute(..) => "InvalidRoute.NotFound",
         }
@@ -191,6 +201,7 @@ impl Refusal {
             | Self::NoTable(_)
             | Self::NoInterface(_)
             | Self::NoInstance(_)
+            | Self::NoType(_)
             | Self::RouteExists(_)
             | Self::NoRoute(..) => 400,
         }
@@ -200,7 +211,26 @@ impl Refusal {
 impl Ec2State {
     /// A VPC without instances and tables.
     pub fn new(vpc: VpcId, vpc_cidrs: Vec<Cidr4>) -> Self {
-        Self { vpc, vpc_cidrs, instances: BTreeMap::new(), tables: BTreeMap::new() }
+        Self {
+            vpc,
+            vpc_cidrs,
+            instances: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            private_dns_names: BTreeMap::new(),
+            types: TYPES.to_vec(),
+        }
+    }
+
+    /// The private DNS name of an instance: of its address unless another is set
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/hostname-types.html>).
+    pub fn private_dns_name(&self, id: &InstanceId) -> Option<String> {
+        let instance = self.instances.get(id)?;
+        if let Some(name) = self.private_dns_names.get(id) {
+            return Some(name.clone());
+        }
+        let region = instance.az.trim_end_matches(|c: char| c.is_ascii_lowercase());
+        let domain = if region == "us-east-1" { "ec2.internal".into() } else { format!("{region}.compute.internal") };
+        Some(format!("ip-{}.{domain}", instance.private_ip.to_string().replace('.', "-")))
     }
 
     /// Adds a route table as CreateRouteTable makes it, with a `local` route for each network of the VPC.

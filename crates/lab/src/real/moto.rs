@@ -104,7 +104,7 @@ impl Moto {
                 tables.insert(answer.value(item, &["routeTableId"])?, table);
             }
         }
-        Ok(Ec2State { vpc, vpc_cidrs, instances: self.read_instances()?, tables })
+        Ok(Ec2State { instances: self.read_instances()?, tables, ..Ec2State::new(vpc, vpc_cidrs) })
     }
 
     fn make_vpc(&self, cidrs: &[Cidr4]) -> Result<VpcId, RealError> {

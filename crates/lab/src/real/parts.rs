@@ -61,6 +61,11 @@ impl Parts {
         self.0.join("awscli-venv/bin/python")
     }
 
+    /// AWS's command line client, of the version in `tests/real/awscli/requirements.txt`.
+    pub fn awscli(&self) -> Result<PathBuf, RealError> {
+        self.program("awscli-venv/bin/aws")
+    }
+
     /// The folder.
     pub fn directory(&self) -> &Path {
         &self.0

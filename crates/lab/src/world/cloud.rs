@@ -8,7 +8,7 @@ use std::time::Duration;
 use hybridge_model::{Cidr4, InstanceId, InterfaceId, RouteTableId};
 
 use super::config::Ec2Kind;
-use super::serve::{ServeError, listen, serve};
+use crate::serve::{ServeError, listen, serve};
 use crate::ec2::{Ec2State, Failure, FakeEc2, Instance, RouteTarget};
 use crate::http::{HttpError, Server};
 use crate::netns::{Netns, Task};

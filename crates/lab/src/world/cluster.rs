@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::ChartEnv;
 use super::gateway::{Gateway, NAMESPACE};
-use super::serve::{ServeError, listen, serve};
+use crate::serve::{ServeError, listen, serve};
 use crate::http::{HttpError, Server};
 use crate::kube::{CILIUM_NODE_CRD, FakeKube, VtepCrd};
 use crate::netns::Task;

@@ -11,7 +11,6 @@ mod eks;
 mod gateway;
 mod install;
 mod ping;
-mod serve;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -38,7 +37,7 @@ use gateway::{Launch, Variable};
 use install::Container;
 pub use install::InstallError;
 pub use ping::ping;
-pub use serve::ServeError;
+pub use crate::serve::ServeError;
 
 /// Why a world could not be built, or did not do what was waited for.
 #[derive(Debug, thiserror::Error)]
