@@ -7,6 +7,7 @@ pub mod contract;
 pub mod ec2;
 pub mod fault;
 pub mod http;
+pub mod imds;
 pub mod isolate;
 pub mod journal;
 pub mod kube;

@@ -6,6 +6,7 @@
 
 mod answer;
 mod anywhere;
+pub mod authenticator;
 mod canonical;
 mod ecr;
 mod eks;
@@ -300,7 +301,3 @@ async fn take(State(aws): State<Aws>, request: Request) -> Response {
     let response = response.unwrap_or_else(|_| answer::refused(Service::Sts, &Refusal::internal(Service::Sts)));
     answer::stamp(response, aws.now())
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

@@ -1,16 +1,8 @@
+use std::net::SocketAddr;
+
 use super::*;
 use crate::contract::Endpoint;
-
-#[test]
-fn a_token_is_good_for_its_owner_until_it_ends() {
-    let (start, owner, other) = (Instant::now(), Ipv4Addr::new(10, 0, 1, 10), Ipv4Addr::new(10, 0, 2, 10));
-    let mut tokens = Tokens::default();
-    let token = tokens.issue(owner, Duration::from_secs(60), start);
-    assert!(tokens.valid(&token, owner, start + Duration::from_secs(59)));
-    assert!(!tokens.valid(&token, owner, start + Duration::from_secs(60)));
-    assert!(!tokens.valid(&token, other, start));
-    assert!(!tokens.valid("", owner, start));
-}
+use crate::imds::{TOKEN_HEADER, TTL_HEADER};
 
 /// The service of an EC2 whose only instance is this machine.
 async fn service() -> (FakeEc2, Endpoint) {

@@ -62,7 +62,6 @@ struct Inner {
     state: watch::Sender<Ec2State>,
     conduct: Mutex<Conduct>,
     journal: Mutex<Journal>,
-    tokens: Mutex<imds::Tokens>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,7 +86,6 @@ impl FakeEc2 {
             state: watch::Sender::new(initial),
             conduct: Mutex::default(),
             journal: Mutex::default(),
-            tokens: Mutex::default(),
         }))
     }
 
@@ -138,7 +136,7 @@ impl FakeEc2 {
     /// The metadata service. It tells instances apart by the peer's address, so it must be served with
     /// `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn imds(&self) -> Router {
-        imds::router(self.clone())
+        imds::service(self.clone()).router()
     }
 
     /// The answer to a request of which another has verified the signature.
@@ -166,10 +164,6 @@ impl FakeEc2 {
                 respond(status, query::refusal(&refusal, &request_id()))
             }
         }
-    }
-
-    fn tokens(&self) -> MutexGuard<'_, imds::Tokens> {
-        locked(&self.0.tokens)
     }
 
     fn record(&self, parameters: &Parameters) {

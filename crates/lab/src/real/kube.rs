@@ -3,6 +3,7 @@
 mod audit;
 mod identity;
 mod objects;
+mod webhook;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +18,7 @@ use crate::http::Server;
 use crate::netns::Netns;
 pub use audit::AuditEntry;
 pub use objects::condition;
+pub use webhook::TokenWebhook;
 
 /// Port of the API server.
 const PORT: u16 = 6443;
@@ -95,10 +97,15 @@ impl Kube {
     ///
     /// State and logs go below `directory`, which must exist.
     pub fn start(ns: &Netns, address: Ipv4Addr, directory: &Path) -> Result<Self, RealError> {
+        Self::start_with(ns, address, directory, None)
+    }
+
+    /// The same, with a webhook that is asked about tokens that the server does not know.
+    pub fn start_with(ns: &Netns, address: Ipv4Addr, directory: &Path, webhook: Option<&TokenWebhook>) -> Result<Self, RealError> {
         let parts = Parts::find()?;
         let pki = Pki::new(&[address, Ipv4Addr::LOCALHOST, FIRST_SERVICE])?;
         let etcd = start_etcd(&parts, ns, directory)?;
-        let api = start_api(&parts, ns, (address, &pki), directory)?;
+        let api = start_api(&parts, ns, (address, &pki, webhook), directory)?;
         let address = SocketAddr::from((address, PORT));
         let Pki { authority, issuer, .. } = pki;
         let audit_log = directory.join(HOME).join(AUDIT_LOG);
@@ -160,7 +167,12 @@ fn start_etcd(parts: &Parts, ns: &Netns, directory: &Path) -> Result<Process, Re
     Ok(etcd)
 }
 
-fn start_api(parts: &Parts, ns: &Netns, (address, pki): (Ipv4Addr, &Pki), directory: &Path) -> Result<Process, RealError> {
+fn start_api(
+    parts: &Parts,
+    ns: &Netns,
+    (address, pki, webhook): (Ipv4Addr, &Pki, Option<&TokenWebhook>),
+    directory: &Path,
+) -> Result<Process, RealError> {
     let home = directory.join(HOME);
     fs::create_dir_all(&home).map_err(|source| RealError::File { path: home.clone(), source })?;
     let tokens: String = User::ALL.into_iter().map(User::line).collect();
@@ -188,6 +200,9 @@ fn start_api(parts: &Parts, ns: &Netns, (address, pki): (Ipv4Addr, &Pki), direct
         .args([file("audit-policy-file", "audit-policy.json"), file("audit-log-path", AUDIT_LOG)])
         // No Endpoints object of this server: one on loopback would be invalid, and nobody asks for it.
         .arg("--endpoint-reconciler-type=none");
+    if let Some(webhook) = webhook {
+        command.args(webhook.flags(&home.join("webhook.json"))?);
+    }
     Process::start(command, "kube-apiserver", directory)
 }
 

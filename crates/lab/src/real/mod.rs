@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::http::HttpError;
 pub use controllers::Controllers;
 pub use helm::{Helm, Said};
-pub use kube::{AuditEntry, Kube, User, condition};
+pub use kube::{AuditEntry, Kube, TokenWebhook, User, condition};
 pub use moto::{Moto, Subnet};
 pub use node::{Node, NodeSpec};
 pub use parts::Parts;
