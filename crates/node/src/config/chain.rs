@@ -3,7 +3,7 @@
 use hybridge_report::Severity;
 use serde_json::{Map, Value, json};
 
-use super::{Found, Languages, MergeError, NodeConfig, Parsed, Problem, Shape, check_whole, complete, hide, merge};
+use super::{Found, Languages, MergeError, NodeConfig, Parsed, Problem, Shape, check_whole, complete, dump, hide, merge};
 
 /// What one source of the chain gave.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,8 +144,7 @@ impl Cached {
 
     /// The file's text: JSON with `spec`, `shape` and `withheld`.
     pub fn to_json(&self) -> String {
-        let spec = serde_json::to_value(&self.config).expect("a NodeConfig has text keys only");
-        json!({ "spec": spec, "shape": self.config.shape, "withheld": self.withheld }).to_string()
+        json!({ "spec": dump::spec(&self.config), "shape": self.config.shape, "withheld": self.withheld }).to_string()
     }
 
     /// Reads what [`Cached::to_json`] wrote. A cache of nodeadm's (`spec`, `status`) is read, too.
@@ -279,6 +278,23 @@ mod tests {
         for text in ["", "[]", "{}", "{\"spec\": 1}", "{\"spec\": {}, \"shape\": \"third\"}"] {
             assert_eq!(Cached::from_json(text), Err(NotCached), "{text}");
         }
+    }
+
+    #[test]
+    fn a_cache_has_the_spec_that_nodeadms_has() {
+        // Upstream's case config-cache, its first expectation.
+        let cluster = "{name: my-cluster, apiServerEndpoint: 'https://example.com', certificateAuthority: Y2VydGlmaWNhdGVBdXRob3JpdHk=, cidr: 10.100.0.0/16}";
+        let text = Cached::of(&config(&format!("  cluster: {cluster}\n"))).to_json();
+        assert_eq!(
+            serde_json::from_str::<Value>(&text).unwrap()["spec"],
+            json!({
+                "cluster": {
+                    "apiServerEndpoint": "https://example.com", "certificateAuthority": "Y2VydGlmaWNhdGVBdXRob3JpdHk=",
+                    "cidr": "10.100.0.0/16", "name": "my-cluster",
+                },
+                "containerd": {}, "instance": {"localStorage": {}, "network": {}}, "kubelet": {},
+            })
+        );
     }
 
     #[test]

@@ -11,8 +11,23 @@ pub fn dump(config: &NodeConfig) -> Value {
     let mut shown = config.clone();
     shown.instance.environment = hide::environment(&shown.instance.environment);
     shown.containerd.config = hide::toml(&shown.containerd.config);
-    let spec = serde_json::to_value(&shown).expect("a NodeConfig has text keys only");
-    json!({ "apiVersion": API_VERSION, "kind": KIND, "spec": hidden(spec) })
+    json!({ "apiVersion": API_VERSION, "kind": KIND, "spec": hidden(spec(&shown)) })
+}
+
+/// `spec` with the blocks that nodeadm writes even when they are empty: its cache files and ours are then the same.
+pub(super) fn spec(config: &NodeConfig) -> Value {
+    let mut spec = serde_json::to_value(config).expect("a NodeConfig has text keys only");
+    for block in ["cluster", "containerd", "instance", "kubelet"] {
+        if spec[block].is_null() {
+            spec[block] = json!({});
+        }
+    }
+    for block in ["localStorage", "network"] {
+        if spec["instance"][block].is_null() {
+            spec["instance"][block] = json!({});
+        }
+    }
+    spec
 }
 
 /// URLs with passwords can stand in any text.

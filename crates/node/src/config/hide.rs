@@ -128,3 +128,33 @@ impl fmt::Debug for Containerd {
         f.debug_struct("Containerd").field("config", &toml(&self.config)).field("base_runtime_spec", &self.base_runtime_spec).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_hidden_and_nothing_else() {
+        for (name, value, wanted) in [
+            ("HTTP_PROXY", "http://proxy:8080", "http://proxy:8080"),
+            ("HTTP_PROXY", "http://me:pw@proxy:8080/", "http://(hidden)@proxy:8080/"),
+            ("HTTP_PROXY", "http://me@proxy", "http://(hidden)@proxy"),
+            ("HTTP_PROXY", "http://me:p@w/x@proxy", "http://(hidden)@proxy"),
+            ("HTTP_PROXY", "me:pw@proxy:8080", "(hidden)@proxy:8080"),
+            ("A", "http://a:b@c http://d:e@f", "http://(hidden)@c http://(hidden)@f"),
+            ("NO_PROXY", "localhost,169.254.169.254,.internal", "localhost,169.254.169.254,.internal"),
+            ("MAIL", "me@example.com", "me@example.com"),
+            ("MY_SECRET_KEY", "x", "(hidden)"),
+            ("MY_SECRET_KEY", "", ""),
+            ("CERTIFICATE_AUTHORITY", "x", "x"),
+        ] {
+            assert_eq!(shown(name, value), wanted, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_found_wherever_a_line_names_them() {
+        let source = "activationCode: abc-def\nx: 'http://me:hunter2@proxy'\npassword = \"p w\"\ncertificateAuthority: abc\n";
+        assert_eq!(secrets_of(source), ["me:hunter2", "abc-def", "hunter2", "p w"]);
+    }
+}

@@ -56,7 +56,7 @@ pub enum Shape {
     Hybrid,
 }
 
-/// `spec` of the merged documents. Nothing in it is checked beyond its type; `config::check` has done that before anything is planned.
+/// `spec` of the merged documents. [`parse`] has checked each text, [`check_whole`] what must be there, before anything is planned.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeConfig {
@@ -74,7 +74,7 @@ pub struct NodeConfig {
     /// kubelet.
     #[serde(skip_serializing_if = "is_default")]
     pub kubelet: Kubelet,
-    /// By name; unknown ones are refused by `check`.
+    /// By name; unknown ones are refused by [`parse`].
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub feature_gates: BTreeMap<String, bool>,
     /// How a node outside gets its credentials.

@@ -6,7 +6,6 @@ mod problems;
 mod schema;
 
 use super::*;
-use std::path::{Path, PathBuf};
 
 /// Sources of one shape, with a stand-in for CEL and the plainest TOML merge.
 pub(crate) fn languages() -> Languages<'static> {
@@ -36,36 +35,57 @@ pub(super) fn codes(parsed: &Parsed) -> Vec<String> {
     parsed.problems.iter().map(|problem| format!("{} {}:{}", problem.code, problem.line, problem.column)).collect()
 }
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/nodeadm")
+/// Documents of the two nodeadms' cases, compiled in: nothing here reads files.
+macro_rules! documents {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_bytes!(concat!("../../../../tests/fixtures/nodeadm/", $name)))),*]
+    };
 }
 
 /// Every document of the two nodeadms' cases, by path.
-pub(super) fn documents() -> Vec<(String, Vec<u8>)> {
-    let mut documents = Vec::new();
-    let mut folders = vec![fixtures()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.strip_prefix(fixtures()).unwrap().to_str().unwrap().to_owned();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.file_name().unwrap().to_str().unwrap().starts_with("config") && name.ends_with(".yaml") {
-                documents.push((name, std::fs::read(&path).unwrap()));
-            }
-        }
-    }
-    documents.sort();
-    assert!(documents.len() > 20, "fixtures are missing");
-    documents
+pub(super) static DOCUMENTS: &[(&str, &[u8])] = documents![
+    "ec2/config-check/config-bad.yaml",
+    "ec2/config-check/config-good.yaml",
+    "ec2/containerdv1-config/configv2.yaml",
+    "ec2/containerdv1-config/configv3.yaml",
+    "ec2/containerdv2-config/configv2.yaml",
+    "ec2/containerdv2-config/configv3.yaml",
+    "ec2/custom-max-pods-expression/config.yaml",
+    "ec2/custom-max-pods-expression/scenarios/custom-networking/config.yaml",
+    "ec2/custom-max-pods-expression/scenarios/kubelet-config-max-pods/config.yaml",
+    "ec2/image-credential-provider/config.yaml",
+    "ec2/kubeconfig/config.yaml",
+    "ec2/kubelet-config-dir/config.kubelet-config-json.yaml",
+    "ec2/kubelet-config-dir/config.kubelet-config-yaml.yaml",
+    "ec2/kubelet-flags/config.yaml",
+    "ec2/mime-userdata-merge/config.yaml",
+    "ec2/nodeadm-environment-config/config-basic-env.yaml",
+    "ec2/nodeadm-environment-config/config-empty-env.yaml",
+    "ec2/nodeadm-environment-config/config-no-env.yaml",
+    "ec2/nodeadm-environment-config/config-quote-escaping.yaml",
+    "ec2/nodeadm-environment-config/config-service-only.yaml",
+    "ec2/nodeadm-environment-config/config-service-specific.yaml",
+    "hybrid/containerd-config/config.yaml",
+    "hybrid/hybrid-node-system-aspects/config.yaml",
+    "hybrid/init-with-node-ip-validation/config-ip-in-range.yaml",
+    "hybrid/init-with-node-ip-validation/config-ip-out-of-range.yaml",
+    "hybrid/kubeconfig/config.yaml",
+    "hybrid/kubelet-config/config.kubelet-config-json.yaml",
+    "hybrid/kubelet-config/config.kubelet-config-yaml.yaml",
+    "hybrid/upgrade-with-ssm/config.yaml",
+];
+
+/// One of them.
+pub(super) fn document(name: &str) -> &'static [u8] {
+    DOCUMENTS.iter().find(|(found, _)| *found == name).expect("the fixture is in the list").1
 }
 
 #[test]
 fn documents_of_both_nodeadms_are_accepted() {
-    for (name, bytes) in documents() {
+    for (name, bytes) in DOCUMENTS {
         let shape = name.starts_with("hybrid/").then_some(Shape::Hybrid);
-        let parsed = parse(&name, &bytes, shape, languages());
-        if name == "ec2/config-check/config-bad.yaml" {
+        let parsed = parse(name, bytes, shape, languages());
+        if *name == "ec2/config-check/config-bad.yaml" {
             assert_eq!(codes(&parsed), ["key.unknown 6:5", "ca.not-pem 8:27"], "{:#?}", parsed.problems);
             let missing = check_whole(parsed.draft.as_ref().unwrap());
             assert_eq!(missing[0].what, "Name is missing in cluster configuration");
@@ -75,7 +95,7 @@ fn documents_of_both_nodeadms_are_accepted() {
         let missing = check_whole(config);
         assert!(missing.is_empty(), "{name}: {missing:#?}");
         if shape == Some(Shape::Hybrid) && config.hybrid.is_some() {
-            assert_eq!(parse(&name, &bytes, None, languages()).config.unwrap().shape, Shape::Hybrid, "{name}");
+            assert_eq!(parse(name, bytes, None, languages()).config.unwrap().shape, Shape::Hybrid, "{name}");
         }
     }
 }

@@ -11,7 +11,7 @@ use super::super::{
     Cluster, Containerd, Hybrid, Instance, Kubelet, LocalStorage, Network, NodeConfig, RolesAnywhere, Shape, Ssm, check_whole, dump, merge,
     parse,
 };
-use super::{documents, languages};
+use super::{DOCUMENTS, languages};
 
 /// A configuration of any fields, most of them absent.
 fn any_config() -> impl Strategy<Value = NodeConfig> {
@@ -194,8 +194,7 @@ proptest! {
 
     #[test]
     fn changed_documents_are_taken_and_stay_bounded(at in any::<prop::sample::Index>(), changes in prop::collection::vec(any_change(), 1..6)) {
-        let documents = documents();
-        let (_, bytes) = &documents[at.index(documents.len())];
+        let (_, bytes) = DOCUMENTS[at.index(DOCUMENTS.len())];
         let text = changed(std::str::from_utf8(bytes).unwrap(), &changes);
         let parsed = parse("f", text.as_bytes(), None, languages());
         prop_assert!(parsed.problems.len() <= 202);

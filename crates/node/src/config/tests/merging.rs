@@ -137,10 +137,10 @@ fn containerds_toml_is_merged_for_ec2_nodes_and_replaced_for_hybrid_ones() {
 
 #[test]
 fn parts_of_a_multipart_are_merged_in_order_with_lines_of_the_source() {
-    let (_, bytes) = super::documents().into_iter().find(|(name, _)| name == "ec2/mime-userdata-merge/config.yaml").unwrap();
-    let config = parse("f", &bytes, None, languages()).config.unwrap();
+    let bytes = super::document("ec2/mime-userdata-merge/config.yaml");
+    let config = parse("f", bytes, None, languages()).config.unwrap();
     assert_eq!(Value::Object(config.kubelet.config), json!({"maxPods": 58, "clusterDNS": ["1.1.1.1"], "systemReserved": {"cpu": "150m"}}));
-    let wrong = String::from_utf8(bytes).unwrap().replace("systemReserved:", "on:").replace("cidr: 10.100.0.0", "cidr: 10.100.0.1");
+    let wrong = std::str::from_utf8(bytes).unwrap().replace("systemReserved:", "on:").replace("cidr: 10.100.0.0", "cidr: 10.100.0.1");
     let parsed = parse("f", wrong.as_bytes(), None, languages());
     assert_eq!(super::codes(&parsed), ["ca.not-pem 14:27", "cidr.host-bits 15:11", "yaml.boolean-key 31:7"]);
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::chain::Cached;
 use super::super::tree::{Node, Tree};
 use super::super::*;
-use super::{documents, languages};
+use super::{DOCUMENTS, languages};
 
 /// As much of a JSON Schema validator as the schema needs.
 fn fits(schema: &Value, value: &Value, root: &Value) -> bool {
@@ -72,9 +72,9 @@ fn read(text: &str) -> Value {
 
 #[test]
 fn documents_of_both_nodeadms_fit_the_schema() {
-    for (name, bytes) in documents() {
-        for part in crate::userdata::decode(&name, &bytes).unwrap() {
-            assert_eq!(valid(&read(&part.text)), name != "ec2/config-check/config-bad.yaml", "{name}");
+    for (name, bytes) in DOCUMENTS {
+        for part in crate::userdata::decode(name, bytes).unwrap() {
+            assert_eq!(valid(&read(&part.text)), *name != "ec2/config-check/config-bad.yaml", "{name}");
         }
     }
 }
