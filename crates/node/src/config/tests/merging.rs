@@ -11,108 +11,114 @@ fn spec(value: Value) -> NodeConfig {
     parsed.config.unwrap_or_else(|| panic!("{:#?}", parsed.problems))
 }
 
+/// (what it is about, earlier, later, merged)
+type Row = (&'static str, &'static str, &'static str, &'static str);
+
+/// `spec` as JSON. Mostly nodeadm's own table.
+const ROWS: &[Row] = &[
+    ("empty text", r#"{}"#, r#"{"cluster": {"name": "a"}}"#, r#"{"cluster": {"name": "a"}}"#),
+    ("text", r#"{"cluster": {"name": "a"}}"#, r#"{"cluster": {"name": "b"}}"#, r#"{"cluster": {"name": "b"}}"#),
+    ("empty later", r#"{"cluster": {"name": "a"}}"#, r#"{"cluster": {"name": ""}}"#, r#"{"cluster": {"name": "a"}}"#),
+    (
+        "false over true",
+        r#"{"cluster": {"enableOutpost": true}}"#,
+        r#"{"cluster": {"enableOutpost": false}}"#,
+        r#"{"cluster": {"enableOutpost": true}}"#,
+    ),
+    (
+        "true over false",
+        r#"{"cluster": {"enableOutpost": false}}"#,
+        r#"{"cluster": {"enableOutpost": true}}"#,
+        r#"{"cluster": {"enableOutpost": true}}"#,
+    ),
+    (
+        "strategy",
+        r#"{"instance": {"localStorage": {"strategy": "RAID0"}}}"#,
+        r#"{"instance": {"localStorage": {"strategy": ""}}}"#,
+        r#"{"instance": {"localStorage": {"strategy": "RAID0"}}}"#,
+    ),
+    (
+        "expression",
+        r#"{"kubelet": {"maxPodsExpression": "1"}}"#,
+        r#"{"kubelet": {"maxPodsExpression": ""}}"#,
+        r#"{"kubelet": {"maxPodsExpression": "1"}}"#,
+    ),
+    (
+        "lists replaced",
+        r#"{"instance": {"network": {"nameservers": ["1.1.1.1"], "domains": ["a"]}}}"#,
+        r#"{"instance": {"network": {"nameservers": ["8.8.8.8"], "domains": []}}}"#,
+        r#"{"instance": {"network": {"nameservers": ["8.8.8.8"], "domains": ["a"]}}}"#,
+    ),
+    (
+        "mounts replaced",
+        r#"{"instance": {"localStorage": {"disabledMounts": ["SOCI"]}}}"#,
+        r#"{"instance": {"localStorage": {"disabledMounts": ["PodLogs"]}}}"#,
+        r#"{"instance": {"localStorage": {"disabledMounts": ["PodLogs"]}}}"#,
+    ),
+    (
+        "flags appended",
+        r#"{"kubelet": {"flags": ["--node-labels=nodegroup=example", "--register-with-taints=the=taint:NoSchedule"]}}"#,
+        r#"{"kubelet": {"flags": ["--node-labels=nodegroup=user-set"]}}"#,
+        r#"{"kubelet": {"flags": ["--node-labels=nodegroup=example", "--register-with-taints=the=taint:NoSchedule", "--node-labels=nodegroup=user-set"]}}"#,
+    ),
+    (
+        "environment",
+        r#"{"instance": {"environment": {"default": {"A": "1", "B": "2"}}}}"#,
+        r#"{"instance": {"environment": {"default": {"A": ""}, "kubelet": {"C": "3"}}}}"#,
+        r#"{"instance": {"environment": {"default": {"A": "", "B": "2"}, "kubelet": {"C": "3"}}}}"#,
+    ),
+    (
+        "gates",
+        r#"{"featureGates": {"FastImagePull": true}}"#,
+        r#"{"featureGates": {"FastImagePull": false, "InstanceIdNodeName": true}}"#,
+        r#"{"featureGates": {"FastImagePull": false, "InstanceIdNodeName": true}}"#,
+    ),
+    (
+        "kubelet configuration",
+        r#"{"kubelet": {"config": {"logging": {"verbosity": 5}, "podsPerCore": 20, "systemReserved": {"cpu": "150m"}}}}"#,
+        r#"{"kubelet": {"config": {"logging": {"verbosity": 2}, "maxPods": 150}}}"#,
+        r#"{"kubelet": {"config": {"logging": {"verbosity": 2}, "maxPods": 150, "podsPerCore": 20, "systemReserved": {"cpu": "150m"}}}}"#,
+    ),
+    (
+        "empty values override",
+        r#"{"kubelet": {"config": {"a": true, "b": "x", "c": 1, "d": [1], "e": 1, "f": {"g": 1}}}}"#,
+        r#"{"kubelet": {"config": {"a": false, "b": "", "c": 0, "d": [], "e": null, "f": {}}}}"#,
+        r#"{"kubelet": {"config": {"a": false, "b": "", "c": 0, "d": [], "e": null, "f": {"g": 1}}}}"#,
+    ),
+    (
+        "runtime spec",
+        r#"{"containerd": {"baseRuntimeSpec": {"process": {"rlimits": {"type": "RLIMIT_NOFILE", "soft": 1024}}}}}"#,
+        r#"{"containerd": {"baseRuntimeSpec": {"process": {"rlimits": {"type": "RLIMIT_NOFILE", "hard": 1024}}}}}"#,
+        r#"{"containerd": {"baseRuntimeSpec": {"process": {"rlimits": {"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}}}}}"#,
+    ),
+    ("containerd, nothing before", r#"{}"#, r#"{"containerd": {"config": "a = 1"}}"#, r#"{"containerd": {"config": "a = 1"}}"#),
+    ("containerd, nothing after", r#"{"containerd": {"config": "a = 1"}}"#, r#"{}"#, r#"{"containerd": {"config": "a = 1"}}"#),
+    (
+        "credentials file",
+        r#"{"hybrid": {"enableCredentialsFile": true}}"#,
+        r#"{"hybrid": {"enableCredentialsFile": false}}"#,
+        r#"{"hybrid": {"enableCredentialsFile": true}}"#,
+    ),
+    (
+        "paths",
+        r#"{"hybrid": {"iamRolesAnywhere": {"certificatePath": "/a"}}}"#,
+        r#"{"hybrid": {"iamRolesAnywhere": {"nodeName": "n"}}}"#,
+        r#"{"hybrid": {"iamRolesAnywhere": {"certificatePath": "/a", "nodeName": "n"}}}"#,
+    ),
+    (
+        "default path said",
+        r#"{"hybrid": {"iamRolesAnywhere": {"certificatePath": "/a"}}}"#,
+        r#"{"hybrid": {"iamRolesAnywhere": {"certificatePath": "/etc/iam/pki/server.pem"}}}"#,
+        r#"{"hybrid": {"iamRolesAnywhere": {"certificatePath": "/etc/iam/pki/server.pem"}}}"#,
+    ),
+];
+
 #[test]
 fn later_documents_do_to_earlier_ones_what_nodeadm_has_them_do() {
-    for (name, base, later, wanted) in [
-        ("empty text", json!({}), json!({"cluster": {"name": "a"}}), json!({"cluster": {"name": "a"}})),
-        ("text", json!({"cluster": {"name": "a"}}), json!({"cluster": {"name": "b"}}), json!({"cluster": {"name": "b"}})),
-        ("empty later", json!({"cluster": {"name": "a"}}), json!({"cluster": {"name": ""}}), json!({"cluster": {"name": "a"}})),
-        (
-            "false over true",
-            json!({"cluster": {"enableOutpost": true}}),
-            json!({"cluster": {"enableOutpost": false}}),
-            json!({"cluster": {"enableOutpost": true}}),
-        ),
-        (
-            "true over false",
-            json!({"cluster": {"enableOutpost": false}}),
-            json!({"cluster": {"enableOutpost": true}}),
-            json!({"cluster": {"enableOutpost": true}}),
-        ),
-        (
-            "strategy",
-            json!({"instance": {"localStorage": {"strategy": "RAID0"}}}),
-            json!({"instance": {"localStorage": {"strategy": ""}}}),
-            json!({"instance": {"localStorage": {"strategy": "RAID0"}}}),
-        ),
-        (
-            "expression",
-            json!({"kubelet": {"maxPodsExpression": "1"}}),
-            json!({"kubelet": {"maxPodsExpression": ""}}),
-            json!({"kubelet": {"maxPodsExpression": "1"}}),
-        ),
-        (
-            "lists replaced",
-            json!({"instance": {"network": {"nameservers": ["1.1.1.1"], "domains": ["a"]}}}),
-            json!({"instance": {"network": {"nameservers": ["8.8.8.8"], "domains": []}}}),
-            json!({"instance": {"network": {"nameservers": ["8.8.8.8"], "domains": ["a"]}}}),
-        ),
-        (
-            "mounts replaced",
-            json!({"instance": {"localStorage": {"disabledMounts": ["SOCI"]}}}),
-            json!({"instance": {"localStorage": {"disabledMounts": ["PodLogs"]}}}),
-            json!({"instance": {"localStorage": {"disabledMounts": ["PodLogs"]}}}),
-        ),
-        (
-            "flags appended",
-            json!({"kubelet": {"flags": ["--node-labels=nodegroup=example", "--register-with-taints=the=taint:NoSchedule"]}}),
-            json!({"kubelet": {"flags": ["--node-labels=nodegroup=user-set"]}}),
-            json!({"kubelet": {"flags": ["--node-labels=nodegroup=example", "--register-with-taints=the=taint:NoSchedule", "--node-labels=nodegroup=user-set"]}}),
-        ),
-        (
-            "environment",
-            json!({"instance": {"environment": {"default": {"A": "1", "B": "2"}}}}),
-            json!({"instance": {"environment": {"default": {"A": ""}, "kubelet": {"C": "3"}}}}),
-            json!({"instance": {"environment": {"default": {"A": "", "B": "2"}, "kubelet": {"C": "3"}}}}),
-        ),
-        (
-            "gates",
-            json!({"featureGates": {"FastImagePull": true}}),
-            json!({"featureGates": {"FastImagePull": false, "InstanceIdNodeName": true}}),
-            json!({"featureGates": {"FastImagePull": false, "InstanceIdNodeName": true}}),
-        ),
-        (
-            "kubelet configuration",
-            json!({"kubelet": {"config": {"logging": {"verbosity": 5}, "podsPerCore": 20, "systemReserved": {"cpu": "150m"}}}}),
-            json!({"kubelet": {"config": {"logging": {"verbosity": 2}, "maxPods": 150}}}),
-            json!({"kubelet": {"config": {"logging": {"verbosity": 2}, "maxPods": 150, "podsPerCore": 20, "systemReserved": {"cpu": "150m"}}}}),
-        ),
-        (
-            "empty values override",
-            json!({"kubelet": {"config": {"a": true, "b": "x", "c": 1, "d": [1], "e": 1, "f": {"g": 1}}}}),
-            json!({"kubelet": {"config": {"a": false, "b": "", "c": 0, "d": [], "e": null, "f": {}}}}),
-            json!({"kubelet": {"config": {"a": false, "b": "", "c": 0, "d": [], "e": null, "f": {"g": 1}}}}),
-        ),
-        (
-            "runtime spec",
-            json!({"containerd": {"baseRuntimeSpec": {"process": {"rlimits": {"type": "RLIMIT_NOFILE", "soft": 1024}}}}}),
-            json!({"containerd": {"baseRuntimeSpec": {"process": {"rlimits": {"type": "RLIMIT_NOFILE", "hard": 1024}}}}}),
-            json!({"containerd": {"baseRuntimeSpec": {"process": {"rlimits": {"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}}}}}),
-        ),
-        ("containerd, nothing before", json!({}), json!({"containerd": {"config": "a = 1"}}), json!({"containerd": {"config": "a = 1"}})),
-        ("containerd, nothing after", json!({"containerd": {"config": "a = 1"}}), json!({}), json!({"containerd": {"config": "a = 1"}})),
-        (
-            "credentials file",
-            json!({"hybrid": {"enableCredentialsFile": true}}),
-            json!({"hybrid": {"enableCredentialsFile": false}}),
-            json!({"hybrid": {"enableCredentialsFile": true}}),
-        ),
-        (
-            "paths",
-            json!({"hybrid": {"iamRolesAnywhere": {"certificatePath": "/a"}}}),
-            json!({"hybrid": {"iamRolesAnywhere": {"nodeName": "n"}}}),
-            json!({"hybrid": {"iamRolesAnywhere": {"certificatePath": "/a", "nodeName": "n"}}}),
-        ),
-        (
-            "default path said",
-            json!({"hybrid": {"iamRolesAnywhere": {"certificatePath": "/a"}}}),
-            json!({"hybrid": {"iamRolesAnywhere": {"certificatePath": "/etc/iam/pki/server.pem"}}}),
-            json!({"hybrid": {"iamRolesAnywhere": {"certificatePath": "/etc/iam/pki/server.pem"}}}),
-        ),
-    ] {
-        let mut merged = spec(base);
-        merge(&mut merged, spec(later), languages()).unwrap();
-        assert_eq!(merged, spec(wanted), "{name}");
+    for (name, base, later, wanted) in ROWS {
+        let [mut merged, later, wanted] = [base, later, wanted].map(|json| spec(serde_json::from_str(json).unwrap()));
+        merge(&mut merged, later, languages()).unwrap();
+        assert_eq!(merged, wanted, "{name}");
     }
 }
 
