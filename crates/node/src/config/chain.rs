@@ -109,7 +109,12 @@ pub struct NotCached;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
     /// Nothing has changed since: what was found out then holds, and the configuration phase may be skipped.
-    Use(NodeConfig),
+    Use {
+        /// The sources' configuration, or the cache's where there are no sources.
+        config: NodeConfig,
+        /// What the cache's lacks, as paths: files that depend on it must be left as they are. Empty where the sources gave it.
+        withheld: Vec<String>,
+    },
     /// There was no cache: find out about the machine and write one.
     Enrich(NodeConfig),
     /// The configuration has changed since: as [`Decision::Enrich`], and the configuration phase runs even if it is to be skipped.
@@ -175,13 +180,13 @@ const ACTIVATION_CODE: &str = "spec.hybrid.ssm.activationCode";
 /// The chain's; also where neither chain nor cache has a configuration.
 pub fn decide(cached: Option<Cached>, chain: Result<NodeConfig, ChainError>) -> Result<Decision, ChainError> {
     match (cached, chain) {
-        (Some(cached), Err(ChainError::NoConfig(_))) => Ok(Decision::Use(cached.config)),
+        (Some(cached), Err(ChainError::NoConfig(_))) => Ok(Decision::Use { config: cached.config, withheld: cached.withheld }),
         (_, Err(error)) => Err(error),
         (None, Ok(config)) => Ok(Decision::Enrich(config)),
         (Some(cached), Ok(config)) => {
             let told = cached.withheld.iter().all(|path| path == ACTIVATION_CODE);
             let same = Cached::of(&config) == cached;
-            Ok(if same && told { Decision::Use(config) } else { Decision::Force(config) })
+            Ok(if same && told { Decision::Use { config, withheld: Vec::new() } } else { Decision::Force(config) })
         }
     }
 }
@@ -266,8 +271,8 @@ mod tests {
         let two = config("  cluster: {name: two}\n");
         let cached = || Some(Cached::from_json(&Cached::of(&one).to_json()).unwrap());
         let none = || Err(ChainError::NoConfig(Vec::new()));
-        assert_eq!(decide(cached(), Ok(one.clone())), Ok(Decision::Use(one.clone())));
-        assert_eq!(decide(cached(), none()), Ok(Decision::Use(one.clone())));
+        assert_eq!(decide(cached(), Ok(one.clone())), Ok(Decision::Use { config: one.clone(), withheld: Vec::new() }));
+        assert_eq!(decide(cached(), none()), Ok(Decision::Use { config: one.clone(), withheld: Vec::new() }));
         assert_eq!(decide(cached(), Ok(two.clone())), Ok(Decision::Force(two)));
         assert_eq!(decide(None, Ok(one.clone())), Ok(Decision::Enrich(one.clone())));
         assert_eq!(decide(None, none()), Err(ChainError::NoConfig(Vec::new())));
@@ -307,7 +312,7 @@ mod tests {
         assert!(!cached.to_json().contains(code) && !cached.to_json().contains("(hidden)"));
         let cached = Cached::from_json(&cached.to_json()).unwrap();
         // The chain's own configuration is used, which has the code.
-        assert_eq!(decide(Some(cached), Ok(ssm(code))), Ok(Decision::Use(ssm(code))));
+        assert_eq!(decide(Some(cached), Ok(ssm(code))), Ok(Decision::Use { config: ssm(code), withheld: Vec::new() }));
 
         let proxy = |password: &str| {
             config(&format!("  instance: {{environment: {{default: {{HTTPS_PROXY: \"http://me:{password}@proxy:8080\", A: b}}}}}}\n"))
@@ -315,6 +320,10 @@ mod tests {
         let cached = Cached::of(&proxy("hunter2"));
         assert!(!cached.to_json().contains("hunter2"));
         assert_eq!(cached.withheld, ["spec.instance.environment.default.HTTPS_PROXY"]);
-        assert_eq!(decide(Some(cached), Ok(proxy("other"))), Ok(Decision::Force(proxy("other"))));
+        assert_eq!(decide(Some(cached.clone()), Ok(proxy("other"))), Ok(Decision::Force(proxy("other"))));
+        // Without sources the variable is gone, and said to be.
+        let Ok(Decision::Use { config, withheld }) = decide(Some(cached), Err(ChainError::NoConfig(Vec::new()))) else { panic!() };
+        assert_eq!(config.instance.environment["default"].keys().collect::<Vec<_>>(), ["A"]);
+        assert_eq!(withheld, ["spec.instance.environment.default.HTTPS_PROXY"]);
     }
 }
