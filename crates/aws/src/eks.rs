@@ -108,6 +108,14 @@ struct Cluster {
     kubernetes_network_config: Option<Network>,
     #[serde(default)]
     remote_network_config: Option<Remote>,
+    #[serde(default)]
+    access_config: Option<Access>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Access {
+    authentication_mode: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -156,6 +164,7 @@ fn cluster(value: Value) -> Result<ClusterFacts, String> {
         certificate_authority: authority,
         service_ipv4_cidr: ipv4,
         service_ipv6_cidr: ipv6,
+        authentication_mode: cluster.access_config.and_then(|access| access.authentication_mode),
         remote_node_networks: nodes,
         remote_pod_networks: pods,
     })

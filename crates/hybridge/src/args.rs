@@ -1,5 +1,9 @@
 //! The command line: types of clap and nothing else, so that man pages and completions can be made from them elsewhere.
 
+#[path = "args/node.rs"]
+pub(crate) mod node;
+#[path = "args/nodeadm.rs"]
+pub(crate) mod nodeadm;
 #[path = "args/plugins.rs"]
 mod plugins;
 
@@ -11,7 +15,7 @@ use clap_complete::Shell;
 
 pub(crate) use self::plugins::{EcrCredentialProvider, GetToken, Sign};
 
-/// EKS on machines outside the region: the network between hybrid nodes and the VPC.
+/// EKS on machines outside the region: nodes, and the network between them and the VPC.
 #[derive(Parser, Debug)]
 #[command(name = "hybridge", version = hybridge_version::LONG, arg_required_else_help = true)]
 pub(crate) struct Arguments {
@@ -24,6 +28,9 @@ pub(crate) enum Part {
     /// The gateways between hybrid nodes and the VPC
     #[command(subcommand, arg_required_else_help = true)]
     Gateway(Gateway),
+    /// Machines as nodes of an EKS cluster, on EC2 and outside
+    #[command(subcommand, arg_required_else_help = true)]
+    Node(node::Node),
     /// A world of network namespaces on this machine, in which gateways carry real packets (executes hybridge-lab, which releases do not hold)
     #[command(
         disable_help_flag = true,

@@ -144,7 +144,10 @@ fn what_is_not_there_and_planned_faults_have_the_real_codes() {
         let key = cli.aws.accept(AccessKey::permanent(Principal::User("lab".into())));
         for (arguments, code) in [
             ("eks describe-cluster --name two", "ResourceNotFoundException"),
-            ("eks describe-access-entry --cluster-name one --principal-arn arn:aws:iam::123456789012:role/none", "ResourceNotFoundException"),
+            (
+                "eks describe-access-entry --cluster-name one --principal-arn arn:aws:iam::123456789012:role/none",
+                "ResourceNotFoundException",
+            ),
             ("ec2 describe-instance-types --instance-types mock.large", "InvalidInstanceType"),
             ("ec2 describe-instances --instance-ids i-0b", "InvalidInstanceID.NotFound"),
         ] {

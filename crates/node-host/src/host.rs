@@ -48,6 +48,18 @@ impl Host {
         Path::new("/").join(below).to_string_lossy().into_owned()
     }
 
+    /// Writes one file, with its directories, so that it is there whole or not at all.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, path: &str, text: &str, mode: u32) -> io::Result<()> {
+        let path = self.path(path);
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        crate::commit::write_file(&path, text.as_bytes(), mode, None)
+    }
+
     /// Text of a file; `None` if it is not there.
     pub(crate) fn text(&self, path: &str) -> io::Result<Option<String>> {
         match fs::read(self.path(path)) {

@@ -27,6 +27,13 @@ pub struct Login {
     pub(crate) expires: Option<Timestamp>,
 }
 
+impl Login {
+    /// `USER:PASSWORD`, for the one who pulls an image.
+    pub fn reveal(&self) -> String {
+        format!("{}:{}", self.user, self.password)
+    }
+}
+
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Login").field("user", &self.user).field("expires", &self.expires).finish_non_exhaustive()

@@ -7,7 +7,7 @@ use crate::fake::{Fake, Reply, Request};
 /// As in the EKS API reference, "DescribeCluster", with remote networks.
 const CLUSTER: &str = r#"{"cluster": {"name": "demo", "arn": "arn:aws:eks:eu-central-1:123456789012:cluster/demo", "status": "ACTIVE",
     "version": "1.34", "endpoint": "https://ABC.gr7.eu-central-1.eks.amazonaws.com", "platformVersion": "eks.9",
-    "certificateAuthority": {"data": "LS0tCg=="}, "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
+    "certificateAuthority": {"data": "LS0tCg=="}, "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"}, "accessConfig": {"authenticationMode": "API"},
     "remoteNetworkConfig": {"remoteNodeNetworks": [{"cidrs": ["10.80.0.0/16"]}, {"cidrs": ["10.82.0.0/16"]}],
                             "remotePodNetworks": [{"cidrs": ["10.85.0.0/16"]}]}}}"#;
 
@@ -28,6 +28,7 @@ async fn a_cluster_is_described_by_a_signed_request() {
             certificate_authority: "LS0tCg==".into(),
             service_ipv4_cidr: Some("172.20.0.0/16".into()),
             service_ipv6_cidr: None,
+            authentication_mode: Some("API".into()),
             remote_node_networks: Some(vec!["10.80.0.0/16".into(), "10.82.0.0/16".into()]),
             remote_pod_networks: vec!["10.85.0.0/16".into()],
         }

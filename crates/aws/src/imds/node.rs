@@ -85,6 +85,19 @@ impl Imds {
         }
     }
 
+    /// What the service says of one interface of the instance (`network-card`, `device-number`, `local-ipv4s`); none where it says
+    /// nothing.
+    ///
+    /// # Errors
+    /// The service did not answer.
+    pub async fn interface(&self, mac: &str, property: &str) -> Result<Option<String>, ImdsError> {
+        match self.text(&format!("/latest/meta-data/network/interfaces/macs/{mac}/{property}")).await {
+            Ok(text) => Ok(Some(text)),
+            Err(ImdsError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn ipv6s(&self, mac: MacAddr) -> Result<Vec<Ipv6Addr>, ImdsError> {
         let path = format!("/latest/meta-data/network/interfaces/macs/{mac}/ipv6s");
         let text = match self.text(&path).await {

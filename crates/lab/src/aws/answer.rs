@@ -41,7 +41,11 @@ pub(super) fn refused(service: Service, refusal: &Refusal) -> Response {
                 error.text("Message", message);
             });
             body.text("RequestId", request_id());
-            respond(*status, content_type, format!("<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">{body}</ErrorResponse>"))
+            respond(
+                *status,
+                content_type,
+                format!("<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">{body}</ErrorResponse>"),
+            )
         }
         Protocol::Ec2 => {
             let mut body = Xml::default();

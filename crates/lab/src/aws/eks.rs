@@ -204,7 +204,10 @@ fn list(cluster: &Cluster, message: &Message) -> Result<Value, Refusal> {
 
 fn entry(aws: &Aws, cluster: &Cluster, principal: &str) -> Result<Value, Refusal> {
     let missing = || {
-        not_found("The specified principalArn could not be found. You must specify a principalArn associated with an existing access entry.".into())
+        not_found(
+            "The specified principalArn could not be found. You must specify a principalArn associated with an existing access entry."
+                .into(),
+        )
     };
     let AccessEntry { kind, username, groups } = cluster.entries.get(principal).ok_or_else(missing)?;
     let (region, account, name) = (aws.region(), aws.account(), &cluster.name);

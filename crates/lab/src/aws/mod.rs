@@ -31,8 +31,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ec2::FakeEc2;
 use crate::netns::{Netns, Task};
-pub use crate::serve::ServeError;
 use crate::serve;
+pub use crate::serve::ServeError;
 use crate::tls::Identity;
 pub use anywhere::{Anywhere, Authority, CertificateSpec, KeyKind, Leaf, Profile};
 pub use eks::{AccessEntry, AuthenticationMode, Cluster, EntryKind};

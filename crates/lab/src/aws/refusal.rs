@@ -45,9 +45,7 @@ impl Refusal {
                 | Unproven::UnknownKey
                 | Unproven::Early { .. }
                 | Unproven::Scope(_)
-                | Unproven::Mismatch => {
-                    Self::new(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
-                }
+                | Unproven::Mismatch => Self::new(401, "AuthFailure", "AWS was not able to validate the provided access credentials"),
             },
         }
     }
@@ -73,7 +71,9 @@ impl Refusal {
     pub(super) fn denied(service: Service, principal: &str, action: &str) -> Self {
         let message = format!("User: {principal} is not authorized to perform: {service}:{action} on resource: *");
         match service.protocol() {
-            Protocol::Ec2 => Self::new(403, "UnauthorizedOperation", format!("You are not authorized to perform this operation. {message}")),
+            Protocol::Ec2 => {
+                Self::new(403, "UnauthorizedOperation", format!("You are not authorized to perform this operation. {message}"))
+            }
             Protocol::Query => Self::new(403, "AccessDenied", message),
             Protocol::RestJson => Self::new(403, "AccessDeniedException", message),
             Protocol::Json => Self::new(400, "AccessDeniedException", message),

@@ -105,7 +105,8 @@ impl Claim {
             let fields = ["Credential", "SignedHeaders", "Signature"];
             let fields = fields.iter().filter_map(|name| Some(((*name).to_owned(), message.parameter(&format!("X-Amz-{name}"))?)));
             let seconds = required(message.parameter("X-Amz-Expires"), "X-Amz-Expires")?;
-            let seconds = seconds.parse().ok().filter(|seconds| (1..=604_800).contains(seconds)).ok_or_else(|| incomplete("X-Amz-Expires"))?;
+            let seconds =
+                seconds.parse().ok().filter(|seconds| (1..=604_800).contains(seconds)).ok_or_else(|| incomplete("X-Amz-Expires"))?;
             let date = required(message.parameter("X-Amz-Date"), "X-Amz-Date")?;
             (algorithm, fields.collect(), date, message.parameter("X-Amz-Security-Token"), Some(SignedDuration::from_secs(seconds)))
         } else {
@@ -150,7 +151,11 @@ impl Claim {
 }
 
 /// Checks all that a signature says, the secret's part last, and returns whose it is.
-pub(super) fn verify<'a>(message: &Message, keys: &'a BTreeMap<String, AccessKey>, now: Timestamp) -> Result<(&'a AccessKey, Claim), Unproven> {
+pub(super) fn verify<'a>(
+    message: &Message,
+    keys: &'a BTreeMap<String, AccessKey>,
+    now: Timestamp,
+) -> Result<(&'a AccessKey, Claim), Unproven> {
     let claim = Claim::of(message)?;
     if claim.algorithm != ALGORITHM {
         return Err(Unproven::Incomplete(format!("Unsupported AWS 'algorithm': '{}'.", claim.algorithm)));

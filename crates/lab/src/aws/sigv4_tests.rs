@@ -44,9 +44,13 @@ fn verdict(message: &Message, now: &str) -> Result<String, Unproven> {
 
 #[test]
 fn the_published_example_is_taken_within_five_minutes() {
-    for (now, good) in
-        [("20150830T123600Z", true), ("20150830T124100Z", true), ("20150830T124101Z", false), ("20150830T123100Z", true), ("20150830T123059Z", false)]
-    {
+    for (now, good) in [
+        ("20150830T123600Z", true),
+        ("20150830T124100Z", true),
+        ("20150830T124101Z", false),
+        ("20150830T123100Z", true),
+        ("20150830T123059Z", false),
+    ] {
         assert_eq!(verdict(&example(), now).is_ok(), good, "{now}");
     }
     let late = verdict(&example(), "20150830T130000Z").unwrap_err().to_string();
@@ -81,7 +85,8 @@ fn a_temporary_key_needs_its_token_and_ends() {
     let key = AccessKey::temporary(principal, now, SignedDuration::from_mins(15));
     let keys = BTreeMap::from([(key.id.clone(), key.clone())]);
     let signed = |key: &AccessKey, at: Timestamp| {
-        let mut message = Message { method: "GET".into(), path: "/".into(), headers: vec![("host".into(), "lab".into())], ..Message::default() };
+        let mut message =
+            Message { method: "GET".into(), path: "/".into(), headers: vec![("host".into(), "lab".into())], ..Message::default() };
         key.sign(&mut message, ("us-west-2", "sts"), at);
         message
     };

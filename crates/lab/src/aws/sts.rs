@@ -3,11 +3,11 @@
 use axum::response::Response;
 use serde_json::json;
 
+use super::Aws;
 use super::answer;
 use super::key::Principal;
 use super::message::Message;
 use super::refusal::Refusal;
-use super::Aws;
 use crate::ec2::{Xml, request_id};
 
 pub(super) fn answer(aws: &Aws, action: &str, message: &Message, principal: &Principal) -> Result<Response, Refusal> {

@@ -25,9 +25,9 @@ use axum::{RequestExt, body::Body};
 use tokio::sync::watch;
 
 use query::Parameters;
-pub(crate) use xml::Xml;
 pub use state::{Ec2State, Instance, Refusal, RouteOrigin, RouteTarget, Table, TableRoute};
 pub use types::InstanceType;
+pub(crate) use xml::Xml;
 
 /// How every call is made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,11 +82,7 @@ struct Journal {
 impl FakeEc2 {
     /// An EC2 that holds `initial`, answers at once and does not fail.
     pub fn new(initial: Ec2State) -> Self {
-        Self(Arc::new(Inner {
-            state: watch::Sender::new(initial),
-            conduct: Mutex::default(),
-            journal: Mutex::default(),
-        }))
+        Self(Arc::new(Inner { state: watch::Sender::new(initial), conduct: Mutex::default(), journal: Mutex::default() }))
     }
 
     /// The state and its changes.

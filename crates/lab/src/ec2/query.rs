@@ -8,9 +8,9 @@ use std::str::FromStr;
 
 use hybridge_model::{Cidr4, InstanceId, InterfaceId, RouteTableId};
 
-use super::{describe, types};
 use super::state::{Ec2State, Refusal, RouteTarget};
 use super::xml::Xml;
+use super::{describe, types};
 
 /// Parameters of one request, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -92,7 +92,8 @@ fn more(metadata: &Section, mac: &str) -> Result<BTreeMap<String, String>, AemmE
             Some(path) => path.trim_start_matches("/latest/").to_owned(),
             None => path(key, mac).ok_or_else(|| AemmError::UnknownKey(key.clone()))?,
         };
-        let value = metadata.values.get(key).map_or(DEFAULT.into(), |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let value =
+            metadata.values.get(key).map_or(DEFAULT.into(), |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         Ok((path, value))
     })
     .collect()

@@ -178,7 +178,13 @@ impl Imds {
     }
 }
 
-async fn take(State(imds): State<Imds>, ConnectInfo(peer): ConnectInfo<SocketAddr>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn take(
+    State(imds): State<Imds>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let (from, request) = (ipv4(peer), (&method, uri.path()));
     let response = imds.answer(from, request, &headers).await;
     imds.record(from, request, Some(response.status().as_u16()));

@@ -8,11 +8,11 @@ use std::time::Duration;
 use hybridge_model::{Cidr4, InstanceId, InterfaceId, RouteTableId};
 
 use super::config::Ec2Kind;
-use crate::serve::{ServeError, listen, serve};
 use crate::ec2::{Ec2State, Failure, FakeEc2, Instance, RouteTarget};
 use crate::http::{HttpError, Server};
 use crate::netns::{Netns, Task};
 use crate::real::{Moto, RealError, Subnet};
+use crate::serve::{ServeError, listen, serve};
 use crate::topology::{IMDS, Leg, LegKind, Topology, TopologyError, site_cidr};
 
 /// Port of the EC2 API.

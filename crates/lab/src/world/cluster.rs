@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::ChartEnv;
 use super::gateway::{Gateway, NAMESPACE};
-use crate::serve::{ServeError, listen, serve};
 use crate::http::{HttpError, Server};
 use crate::kube::{CILIUM_NODE_CRD, FakeKube, VtepCrd};
 use crate::netns::Task;
 use crate::real;
+use crate::serve::{ServeError, listen, serve};
 use crate::topology::{Hybrid, Topology};
 
 /// Port of the API server.

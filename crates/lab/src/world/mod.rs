@@ -34,10 +34,10 @@ pub use eks::EksError;
 pub use gateway::{Gateway, GatewayError, METRICS_PORT, NAMESPACE, PROBE_PORT, tail};
 use gateway::{Launch, Variable};
 
+pub use crate::serve::ServeError;
 use install::Container;
 pub use install::InstallError;
 pub use ping::ping;
-pub use crate::serve::ServeError;
 
 /// Why a world could not be built, or did not do what was waited for.
 #[derive(Debug, thiserror::Error)]

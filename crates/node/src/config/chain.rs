@@ -121,6 +121,15 @@ pub enum Decision {
     Force(NodeConfig),
 }
 
+impl Decision {
+    /// The configuration that is used.
+    pub fn into_config(self) -> NodeConfig {
+        match self {
+            Self::Use { config, .. } | Self::Enrich(config) | Self::Force(config) => config,
+        }
+    }
+}
+
 impl Cached {
     /// What of `config` is kept.
     pub fn of(config: &NodeConfig) -> Self {

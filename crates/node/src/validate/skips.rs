@@ -95,6 +95,11 @@ impl Skips {
         names.map(what).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Everything that only looks: what `config explain` needs no answer to.
+    pub fn checks() -> Self {
+        Self(NAMES.into_iter().map(|(_, what)| what).filter(|what| matches!(what, What::Check(_))).collect())
+    }
+
     /// Whether this check is left out.
     pub fn skips(&self, check: Check) -> bool {
         self.0.contains(&What::Check(check))

@@ -6,27 +6,13 @@ mod get_token;
 mod sign;
 
 use std::error::Error;
-use std::ffi::OsString;
 use std::io::{ErrorKind, Write as _};
-use std::path::Path;
 
 use hybridge_report::{Exit, chain};
 
 pub(crate) use self::ecr::ecr_credential_provider;
 pub(crate) use self::get_token::get_token;
 pub(crate) use self::sign::sign;
-
-/// Started under this name, as the kubelet starts what its CredentialProviderConfig names, the program is its own subcommand.
-const ECR: &str = "ecr-credential-provider";
-
-/// The command line with the subcommand that the program's own name stands for.
-pub(crate) fn named(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let is_ecr = arguments.first().and_then(|path| Path::new(path).file_name()).is_some_and(|name| name == ECR);
-    if is_ecr {
-        arguments.insert(1, ECR.into());
-    }
-    arguments
-}
 
 /// Why a plug-in has nothing to give: an error with its causes, and what to do about it.
 struct Failure {

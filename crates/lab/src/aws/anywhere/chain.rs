@@ -1,8 +1,13 @@
 //! From a certificate to an authority that is trusted
 //! (<https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html>).
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
+};
 use jiff::Timestamp;
 use x509_parser::prelude::{ASN1Time, FromDer as _, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 /// What AWS says of certificates that do not do.
 const INSUFFICIENT: &str = "Untrusted certificate. Insufficient certificate";
@@ -40,7 +45,17 @@ fn parse(all: &[Vec<u8>]) -> Result<Vec<X509Certificate<'_>>, &'static str> {
 
 /// The authority among `candidates` that signed a certificate.
 fn issuer<'a, 'der>(of: &X509Certificate<'_>, candidates: &'a [X509Certificate<'der>]) -> Option<&'a X509Certificate<'der>> {
-    candidates.iter().find(|candidate| {
-        candidate.is_ca() && candidate.subject() == of.issuer() && of.verify_signature(Some(candidate.public_key())).is_ok()
-    })
+    candidates.iter().find(|candidate| candidate.is_ca() && candidate.subject() == of.issuer() && is_signed_by(of, candidate))
+}
+
+/// Whether one of the algorithms that fit the authority's key (RFC 5480, RFC 8017) verifies the certificate's signature.
+fn is_signed_by(certificate: &X509Certificate<'_>, authority: &X509Certificate<'_>) -> bool {
+    let key = authority.public_key();
+    let algorithms: &[&dyn VerificationAlgorithm] = match key.parsed() {
+        Ok(PublicKey::RSA(_)) => &[&RSA_PKCS1_2048_8192_SHA256, &RSA_PKCS1_2048_8192_SHA384, &RSA_PKCS1_2048_8192_SHA512],
+        Ok(PublicKey::EC(_)) => &[&ECDSA_P256_SHA256_ASN1, &ECDSA_P384_SHA384_ASN1, &ECDSA_P384_SHA256_ASN1],
+        _ => &[],
+    };
+    let (signed, signature) = (certificate.tbs_certificate.as_ref(), &certificate.signature_value.data);
+    algorithms.iter().any(|algorithm| UnparsedPublicKey::new(*algorithm, &key.subject_public_key.data).verify(signed, signature).is_ok())
 }

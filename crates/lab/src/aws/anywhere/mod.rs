@@ -88,7 +88,9 @@ fn session(aws: &Aws, message: &Message) -> Result<(AccessKey, Value), Refusal> 
 fn duration(body: &Value, profile: &Profile, role: &str) -> Result<i64, Refusal> {
     let seconds = match body.get("durationSeconds") {
         None | Some(Value::Null) => DEFAULT_DURATION.min(profile.longest),
-        Some(value) => value.as_i64().filter(|seconds| DURATIONS.contains(seconds)).ok_or_else(|| invalid("durationSeconds is out of range"))?,
+        Some(value) => {
+            value.as_i64().filter(|seconds| DURATIONS.contains(seconds)).ok_or_else(|| invalid("durationSeconds is out of range"))?
+        }
     };
     if seconds > profile.longest {
         let why = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";

@@ -48,7 +48,8 @@ impl Signer {
         let text = claim.string_to_sign(message).map_err(|error| unproven(&error))?;
         let signature = from_hex(&claim.signature).ok_or_else(|| unproven(&Unproven::Mismatch))?;
         let key = parsed.public_key();
-        let algorithm = algorithm(&claim.algorithm, key.parsed().ok().as_ref()).ok_or_else(|| denied("The algorithm does not match the key."))?;
+        let algorithm =
+            algorithm(&claim.algorithm, key.parsed().ok().as_ref()).ok_or_else(|| denied("The algorithm does not match the key."))?;
         let verified = UnparsedPublicKey::new(algorithm, &key.subject_public_key.data).verify(text.as_bytes(), &signature);
         verified.map_err(|_| unproven(&Unproven::Mismatch))?;
         let serial = parsed.tbs_certificate.serial.to_str_radix(16);

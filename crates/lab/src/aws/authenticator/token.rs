@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
 
+use crate::aws::Aws;
 use crate::aws::message::Message;
 use crate::aws::sigv4::instant;
-use crate::aws::Aws;
 
 const PREFIX: &str = "k8s-aws-v1.";
 

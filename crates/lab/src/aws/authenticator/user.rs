@@ -21,7 +21,8 @@ pub(super) fn of(aws: &Aws, cluster: &str, key: &AccessKey) -> Result<Kubernetes
     let (arn, entry_arn) = (key.principal.arn(aws.account()), key.principal.entry_arn(aws.account()));
     // An entry may name the role with its path, which the session's ARN has lost.
     let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
-    let same_role = |entry: &str| entry == entry_arn || entry.contains(":role/") && entry_arn.contains(":role/") && name(entry) == name(&entry_arn);
+    let same_role =
+        |entry: &str| entry == entry_arn || entry.contains(":role/") && entry_arn.contains(":role/") && name(entry) == name(&entry_arn);
     let entries = aws.cluster(cluster).map(|cluster| cluster.entries).unwrap_or_default();
     let entry = entries.iter().find(|(entry, _)| same_role(entry)).map(|(_, entry)| entry);
     let entry = entry.ok_or_else(|| NotAuthenticated::NotMapped(arn.clone()))?;
