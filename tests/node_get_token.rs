@@ -56,6 +56,10 @@ mod with_real_parts {
             "zz-future-1",
         ] {
             for variant in [&[][..], &[fips], &[dual_stack], &[fips, dual_stack], &[legacy]] {
+                // The AWS CLI's own data know no dual-stack endpoints there, and it refuses them.
+                if variant.contains(&dual_stack) && ["eu-isoe-west-1", "us-isof-south-1"].contains(&region) {
+                    continue;
+                }
                 cases.push(case(&format!("--cluster-name demo --region {region}"), variant));
             }
         }
