@@ -6,6 +6,7 @@
 mod with_real_parts {
     use std::fs;
     use std::io::Write as _;
+    use std::path::PathBuf;
     use std::process::{Command, Output, Stdio};
     use std::time::{Duration, Instant};
 
@@ -44,6 +45,11 @@ mod with_real_parts {
         arguments.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).filter(|line| line.contains(text)).collect()
     }
 
+    fn left_in_temporary_folder(name: &str) -> Vec<PathBuf> {
+        let files = fs::read_dir(std::env::temp_dir()).unwrap().flatten();
+        files.filter(|entry| entry.file_name().to_string_lossy().contains(name)).map(|entry| entry.path()).collect()
+    }
+
     fn eventually(what: &str, done: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(120);
         while !done() {
@@ -75,6 +81,7 @@ mod with_real_parts {
         assert!(said(&["list"], "").1.lines().any(|line| line.starts_with(&name)));
 
         assert_eq!(said(&["down", &name], "").0, 0);
+        assert_eq!(left_in_temporary_folder(&name), Vec::<PathBuf>::new());
         eventually("QEMU ends", || processes_with(&name).is_empty());
         let (code, _, problem) = said(&["exec", &name, "--", "true"], "");
         assert!(code == 1 && problem.contains(&format!("no machine named `{name}` is up")), "{code} {problem}");
@@ -91,9 +98,8 @@ mod with_real_parts {
         kill(Pid::from_raw(holder.id().try_into().unwrap()), Signal::SIGKILL).unwrap();
         holder.wait().unwrap();
         eventually("every process of it ends", || processes_with(&name).is_empty());
-        let files = fs::read_dir(std::env::temp_dir()).unwrap().flatten();
-        for left in files.filter(|entry| entry.file_name().to_string_lossy().contains(&name)) {
-            fs::remove_dir_all(left.path()).unwrap();
+        for left in left_in_temporary_folder(&name) {
+            fs::remove_dir_all(left).unwrap();
         }
     }
 

@@ -200,9 +200,9 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 fn output(status: &Value) -> Result<Output, AgentError> {
-    let text = |key: &str| match &status[key] {
-        Value::Null => Ok(String::new()),
-        _ => decode("guest-exec-status", status, key).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+    let text = |key: &str| match status.get(key) {
+        None => Ok(String::new()),
+        Some(_) => decode("guest-exec-status", status, key).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
     };
     let number = |key: &str| status[key].as_i64().and_then(|number| i32::try_from(number).ok());
     let code = number("exitcode").or_else(|| number("signal").map(|signal| 128 + signal));

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -79,8 +79,11 @@ fn hold(args: &UpArgs, control: Control) -> Result<(), Failure> {
 
     let (ended, end) = mpsc::channel();
     let (by_request, directory) = (ended.clone(), machine.directory().display().to_string());
+    // The name stays taken until nothing is left of the machine; that is what `vm down` waits for.
+    let control = Arc::new(control);
+    let of_thread = Arc::clone(&control);
     std::thread::spawn(move || {
-        serve(&control, &directory);
+        serve(&of_thread, &directory);
         // The receiver can only be gone because the machine has ended already.
         let _over = by_request.send("`hybridge-lab vm down`");
     });
@@ -90,6 +93,7 @@ fn hold(args: &UpArgs, control: Control) -> Result<(), Failure> {
     let reason = end.recv().context("nobody is left who could end the machine")?;
     console.say(&format!("ended by {reason}"));
     drop(machine);
+    drop(control);
     Ok(())
 }
 
