@@ -9,6 +9,7 @@ mod kube;
 mod kube_lists;
 mod kube_reference;
 mod kube_watches;
+pub mod shape;
 
 use std::fmt::Debug;
 

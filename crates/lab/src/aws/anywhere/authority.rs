@@ -10,6 +10,7 @@ use rcgen::{
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     der: Vec<u8>,
+    pem: String,
 }
 
 /// Kinds of keys.
@@ -56,20 +57,25 @@ impl Authority {
     /// A fresh one that signs for itself.
     pub fn new(name: &str) -> Result<Self, rcgen::Error> {
         let (params, key) = (authority(name), KeyPair::generate()?);
-        let der = params.self_signed(&key)?.der().to_vec();
-        Ok(Self { issuer: Issuer::new(params, key), der })
+        let made = params.self_signed(&key)?;
+        Ok(Self { der: made.der().to_vec(), pem: made.pem(), issuer: Issuer::new(params, key) })
     }
 
     /// A fresh one below this one.
     pub fn intermediate(&self, name: &str) -> Result<Self, rcgen::Error> {
         let (params, key) = (authority(name), KeyPair::generate()?);
-        let der = params.signed_by(&key, &self.issuer)?.der().to_vec();
-        Ok(Self { issuer: Issuer::new(params, key), der })
+        let made = params.signed_by(&key, &self.issuer)?;
+        Ok(Self { der: made.der().to_vec(), pem: made.pem(), issuer: Issuer::new(params, key) })
     }
 
     /// Its certificate (DER), as a trust anchor has it.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// The same as PEM, to go behind a node's certificate.
+    pub fn pem(&self) -> &str {
+        &self.pem
     }
 
     /// A certificate of a node.
