@@ -22,7 +22,7 @@ pub(crate) fn phase(name: &'static str, half: Half, steps: Vec<Step>) -> Phase {
 }
 
 pub(crate) fn plan(phases: Vec<Phase>) -> Plan {
-    Plan { node: "node".into(), phases }
+    Plan { node: "node".into(), phases, left_out: Vec::new(), whole: true }
 }
 
 /// Two files and a service.
