@@ -62,16 +62,3 @@ fn tell(severity: &str, failure: &Failure) {
         eprintln!("  hint: {fix}");
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_of_the_kubelets_plug_in_is_a_subcommand() {
-        let named = |arguments: &[&str]| named(arguments.iter().map(OsString::from).collect());
-        assert_eq!(named(&["/etc/eks/image-credential-provider/ecr-credential-provider", "x"])[1..], ["ecr-credential-provider", "x"]);
-        assert_eq!(named(&["/usr/bin/hybridge", "sign"])[1..], ["sign"]);
-        assert!(named(&[]).is_empty());
-    }
-}
