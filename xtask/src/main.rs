@@ -61,8 +61,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        usage: "[ARGUMENTS OF hybridge-lab bench]",
-        about: "Build the gateway for release and measure it",
+        usage: "[node] [ARGUMENTS OF hybridge-lab bench, or of bench-node]",
+        about: "Build the gateway, or the program of nodes, for release and measure it",
         run: bench::run,
     },
     Task {

@@ -7,6 +7,7 @@ mod fleet;
 mod footprint;
 mod inprocess;
 mod loss;
+pub mod node;
 mod nodes;
 mod quantity;
 mod report;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::node::Credentials;
+
 /// Whose Kubernetes and EC2 APIs a world has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Apis {
@@ -54,6 +56,20 @@ pub enum Quantity {
     PlanAll,
     /// The same when everything is in place already.
     PlanNothing,
+    /// The file of `hybridge`, with every role of a node.
+    NodeBinary,
+    /// `node init --skip run`, files in memory.
+    NodeInit,
+    /// The same with files on a disk.
+    NodeInitOnDisk,
+    /// The most resident memory of it.
+    NodeInitMemory,
+    /// `get-token`.
+    Token(Credentials),
+    /// The most resident memory of it.
+    TokenMemory(Credentials),
+    /// `node max-pods`.
+    MaxPods,
 }
 
 const MB: f64 = 1e6;
@@ -65,7 +81,8 @@ impl Quantity {
             Self::Start(_) | Self::Nodes(..) | Self::Kernel(_) | Self::Restart | Self::HostLoss | Self::PlanAll | Self::PlanNothing => {
                 Unit::Seconds
             }
-            Self::Idle(_) | Self::Peak(_) | Self::Binary => Unit::Bytes,
+            Self::NodeInit | Self::NodeInitOnDisk | Self::Token(_) | Self::MaxPods => Unit::Seconds,
+            Self::Idle(_) | Self::Peak(_) | Self::Binary | Self::NodeBinary | Self::NodeInitMemory | Self::TokenMemory(_) => Unit::Bytes,
         }
     }
 
@@ -83,10 +100,20 @@ impl Quantity {
             Self::Restart => Some(4.3),
             Self::HostLoss => Some(3.9),
             Self::PlanAll | Self::PlanNothing => Some(0.005),
+            Self::NodeBinary => Some(15.0 * MB),
+            Self::NodeInit => Some(0.008),
+            Self::NodeInitOnDisk => None,
+            Self::NodeInitMemory => Some(12.0 * MB),
+            Self::Token(Credentials::Environment | Credentials::File) => Some(0.005),
+            Self::Token(Credentials::Imds) => Some(0.010),
+            Self::TokenMemory(_) => Some(10.0 * MB),
+            Self::MaxPods => Some(0.002),
         }
     }
 
-    /// What was measured of aws/eks-hybrid-nodes-gateway at e0ceb78 (kube-apiserver and moto, 2 cores), in seconds or bytes.
+    /// What was once measured of the program that this one is to replace, on 2 cores, in seconds or bytes: of a gateway,
+    /// aws/eks-hybrid-nodes-gateway at e0ceb78 (kube-apiserver and moto); of a node, nodeadm of awslabs/amazon-eks-ami at 81fec2e, the AWS
+    /// CLI 1 and eksnode at c4cca98.
     pub fn reference(self) -> Option<(f64, f64)> {
         match self {
             Self::Start(Apis::Real) => Some((0.290, 0.340)),
@@ -97,7 +124,20 @@ impl Quantity {
             Self::Binary => Some((89.0 * MB, 89.0 * MB)),
             Self::Restart => Some((4.2, 4.4)),
             Self::HostLoss => Some((3.7, 4.1)),
-            Self::Start(_) | Self::Nodes(..) | Self::Kernel(_) | Self::Idle(_) | Self::Peak(_) | Self::PlanAll | Self::PlanNothing => None,
+            Self::NodeBinary => Some((12.2 * MB, 66.4 * MB)),
+            Self::NodeInit => Some((0.020, 0.040)),
+            Self::NodeInitMemory => Some((15.0 * MB, 32.0 * MB)),
+            Self::Token(_) => Some((0.300, 0.320)),
+            Self::TokenMemory(_) => Some((56.0 * MB, 56.0 * MB)),
+            Self::MaxPods => Some((0.0115, 0.0115)),
+            Self::Start(_)
+            | Self::Nodes(..)
+            | Self::Kernel(_)
+            | Self::Idle(_)
+            | Self::Peak(_)
+            | Self::PlanAll
+            | Self::PlanNothing
+            | Self::NodeInitOnDisk => None,
         }
     }
 }
@@ -116,6 +156,13 @@ impl fmt::Display for Quantity {
             Self::HostLoss => f.write_str("longest loss at the loss of a host"),
             Self::PlanAll => f.write_str("plan for 5,000 nodes"),
             Self::PlanNothing => f.write_str("plan for 5,000 nodes, nothing to do"),
+            Self::NodeBinary => f.write_str("program file"),
+            Self::NodeInit => f.write_str("configuration phase, files in memory"),
+            Self::NodeInitOnDisk => f.write_str("configuration phase, files on a disk"),
+            Self::NodeInitMemory => f.write_str("configuration phase, resident"),
+            Self::Token(credentials) => write!(f, "get-token, credentials from {}", credentials.place()),
+            Self::TokenMemory(credentials) => write!(f, "get-token, credentials from {}, resident", credentials.place()),
+            Self::MaxPods => f.write_str("max-pods"),
         }
     }
 }

@@ -109,7 +109,7 @@ impl Report {
         let mut text = aligned(&lines);
         let [before, after] = self.load;
         text.push_str(&format!("\n{} processors, load {before:.1} before and {after:.1} after.", self.processors));
-        text.push_str(" reference: aws/eks-hybrid-nodes-gateway at e0ceb78, as it was once measured on 2 processors.\n");
+        text.push_str(" reference: what was once measured of the programs that these replace, on 2 processors.\n");
         for problem in &self.problems {
             text.push_str(&format!("not measured: {problem}\n"));
         }

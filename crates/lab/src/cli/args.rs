@@ -48,6 +48,8 @@ pub(super) enum Command {
     /// Measures a gateway: time to start, memory, thousands of nodes, packets lost when gateways change over
     #[command(after_help = bench_help())]
     Bench(BenchArgs),
+    /// Measures the programs of a node: the configuration phase, tokens, the calculator of pods
+    BenchNode(BenchNodeArgs),
     /// Draws reports of several runs into one picture, over one time axis
     Compare {
         /// report.json files of `run --out`, the uppermost first; `TITLE=FILE` gives one another title
@@ -126,6 +128,31 @@ pub(super) struct BenchArgs {
     /// Where logs go [default: a new directory in the temporary directory]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct BenchNodeArgs {
+    /// The program to measure [default: hybridge beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub(super) hybridge: Option<PathBuf>,
+    /// nodeadm of amazon-eks-ami, to be measured beside it
+    #[arg(long, value_name = "PATH")]
+    pub(super) nodeadm: Option<PathBuf>,
+    /// aws of the AWS CLI, to be measured beside it [default: that of the real parts, where they are]
+    #[arg(long, value_name = "PATH")]
+    pub(super) aws: Option<PathBuf>,
+    /// eksnode, to be measured beside it
+    #[arg(long, value_name = "PATH")]
+    pub(super) eksnode: Option<PathBuf>,
+    /// How often
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(super) runs: u8,
+    /// What goes to standard output
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(super) output: Format,
+    /// A directory on a disk [default: a new one in the temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub(super) disk: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -87,15 +87,17 @@ pub(super) fn existing(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 pub(super) fn own_gateway() -> Result<PathBuf, Failure> {
+    beside("hybridge-gateway", "cargo build -p hybridge-gatewayd", "--gateway-bin")
+}
+
+/// A program beside this one; what builds it, and the flag that names another one, for where it is not.
+pub(super) fn beside(program: &str, build: &str, flag: &str) -> Result<PathBuf, Failure> {
     let own = std::env::current_exe().context("cannot find out where this program is")?;
-    let gateway = own.with_file_name("hybridge-gateway");
-    if gateway.exists() {
-        return Ok(gateway);
+    let path = own.with_file_name(program);
+    if path.exists() {
+        return Ok(path);
     }
-    let missing = anyhow!(
-        "there is no hybridge-gateway beside this program\n  hint: build it with `cargo build -p hybridge-gatewayd`, or name another with --gateway-bin"
-    );
-    Err(Failure::Input(missing))
+    Err(Failure::Input(anyhow!("there is no {program} beside this program\n  hint: build it with `{build}`, or name another with {flag}")))
 }
 
 pub(super) fn directory(out: Option<PathBuf>) -> Result<PathBuf, Failure> {
