@@ -34,6 +34,7 @@ pub(super) fn on_fresh_machine<T: Send>(place: Place<'_>, config: &str, body: im
                 ("/etc/eks/kubelet-version.txt", "Kubernetes v1.34.4\n"),
                 ("/etc/eks/containerd-version.txt", "containerd github.com/containerd/containerd v2.0.5 fb4c30d\n"),
                 ("/etc/eks/image-credential-provider/ecr-credential-provider", ""),
+                ("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),
                 ("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
                 ("/etc/config.yaml", config),
             ] {
@@ -60,7 +61,11 @@ fn cover(place: Place<'_>, directory: &str) -> io::Result<()> {
 pub(super) fn start_bus() -> io::Result<()> {
     fs::create_dir_all("/run/dbus")?;
     let address = "--address=unix:path=/run/dbus/system_bus_socket";
-    Command::new("dbus-daemon").args(["--session", "--nofork", "--nopidfile", address]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    Command::new("dbus-daemon")
+        .args(["--session", "--nofork", "--nopidfile", address])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
     let start = Instant::now();
     while !Path::new("/run/dbus/system_bus_socket").exists() {
         if start.elapsed() > Duration::from_secs(5) {

@@ -137,15 +137,15 @@ struct Subject<'a> {
 
 fn metadata() -> Result<Task, BenchError> {
     let ns = Netns::current("bench").map_err(BenchError::machine("use this network namespace"))?;
-    Imds::of_one(&instance()).serve(&ns, METADATA).map_err(|error| BenchError::Machine {
-        what: "serve metadata".into(),
-        source: io::Error::other(error.to_string()),
-    })
+    Imds::of_one(&instance())
+        .serve(&ns, METADATA)
+        .map_err(|error| BenchError::Machine { what: "serve metadata".into(), source: io::Error::other(error.to_string()) })
 }
 
 /// An ordinary instance, whose role has credentials.
 fn instance() -> Metadata {
     let id = "i-1234567890abcdef0";
+    let role = Principal::Session { role: "node".to_owned(), session: id.to_owned() };
     Metadata {
         instance_id: id.to_owned(),
         instance_type: "m5.large".to_owned(),
@@ -161,7 +161,7 @@ fn instance() -> Metadata {
             ..Interface::default()
         }],
         user_data: None,
-        credentials: Some(AccessKey::permanent(Principal::Session { role: "node".to_owned(), session: id.to_owned() })),
+        credentials: Some(AccessKey::temporary(role, jiff::Timestamp::now(), jiff::SignedDuration::from_hours(6))),
         more: BTreeMap::new(),
     }
 }
@@ -227,7 +227,8 @@ fn tokens(subject: &Subject<'_>) -> Result<Vec<Sample>, BenchError> {
 
 fn max_pods(subject: &Subject<'_>) -> Result<Vec<Sample>, BenchError> {
     let words: &[&str] = if subject.is_peer { &["calculate-max-pods"] } else { &["node", "max-pods"] };
-    let once = || process::elapsed(Command::new(subject.program).args(words).args(["--instance-type", "m5.large", "--cni-version", "1.19.0"]));
+    let once =
+        || process::elapsed(Command::new(subject.program).args(words).args(["--instance-type", "m5.large", "--cni-version", "1.19.0"]));
     (0..subject.bench.runs)
         .map(|_| once().map(|value| Sample { quantity: Quantity::MaxPods, value }).map_err(BenchError::machine("count pods")))
         .collect()

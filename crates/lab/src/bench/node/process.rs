@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -23,10 +24,12 @@ pub(super) fn elapsed(command: &mut Command) -> io::Result<f64> {
 ///
 /// `getrusage` would do, if it did not count the memory of the process that forked, too.
 pub(super) fn peak(command: &mut Command) -> io::Result<f64> {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let child = traced(command).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a PID"));
-    // Whatever it does takes longer than this call: it has not even been linked yet.
-    ptrace::seize(pid, Options::PTRACE_O_TRACEEXIT)?;
+    // It has stopped before its first instruction.
+    waitpid(pid, None)?;
+    ptrace::setoptions(pid, Options::PTRACE_O_TRACEEXIT)?;
+    ptrace::cont(pid, None)?;
     let mut peak = None;
     loop {
         match waitpid(pid, None)? {
@@ -41,6 +44,12 @@ pub(super) fn peak(command: &mut Command) -> io::Result<f64> {
         }
     }
     peak.ok_or_else(|| io::Error::other("the kernel does not tell its memory"))
+}
+
+#[allow(unsafe_code, reason = "Command::pre_exec is the only way to be traced from the first instruction on")]
+fn traced(command: &mut Command) -> &mut Command {
+    // SAFETY: one system call, which allocates nothing and takes no lock.
+    unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) }
 }
 
 fn high_water_mark(pid: Pid) -> io::Result<Option<f64>> {
