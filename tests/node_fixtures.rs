@@ -79,10 +79,11 @@ fn ec2_containerdv1_config() {
 #[test]
 fn ec2_containerdv2_config() {
     isolated(|| {
-        let (machine, _aws, outcome) = init("1.32.0", "2.0.5", "ec2/containerdv2-config/configv3.yaml");
-        outcome.expect(0);
-        same_bytes(&machine, CONTAINERD, "ec2/containerdv2-config/expected-containerd-configv3.toml");
-
+        {
+            let (machine, _aws, outcome) = init("1.32.0", "2.0.5", "ec2/containerdv2-config/configv3.yaml");
+            outcome.expect(0);
+            same_bytes(&machine, CONTAINERD, "ec2/containerdv2-config/expected-containerd-configv3.toml");
+        }
         let mut machine = Machine::new("1.32.0", "2.0.5");
         let _aws = Aws::start(&mut machine);
         machine.write("/config.yaml", fixture("ec2/containerdv2-config/configv2.yaml"));
@@ -100,18 +101,17 @@ fn ec2_containerdv2_config() {
 fn ec2_custom_max_pods_expression() {
     isolated(|| {
         let case = "ec2/custom-max-pods-expression";
-        let (machine, _aws, outcome) = init("1.32.0", "1.7.27", &format!("{case}/config.yaml"));
-        outcome.expect(0);
-        same_json(&machine, CONFIG, &format!("{case}/expected-kubelet-config.json"));
-        for scenario in ["custom-networking", "kubelet-config-max-pods"] {
-            let scenario = format!("{case}/scenarios/{scenario}");
-            let (machine, _aws, outcome) = init("1.32.0", "1.7.27", &format!("{scenario}/config.yaml"));
+        for (scenario, expected, drop_in) in [
+            ("", "expected-kubelet-config.json", None),
+            ("/scenarios/custom-networking", "expected.json", None),
+            ("/scenarios/kubelet-config-max-pods", "expected.json", Some("expected-dropin.json")),
+        ] {
+            let (machine, _aws, outcome) = init("1.32.0", "1.7.27", &format!("{case}{scenario}/config.yaml"));
             outcome.expect(0);
-            same_json(&machine, CONFIG, &format!("{scenario}/expected.json"));
-            if scenario.ends_with("max-pods") {
-                same_json(&machine, DROP_IN, &format!("{scenario}/expected-dropin.json"));
-            } else {
-                assert!(!machine.has(DROP_IN));
+            same_json(&machine, CONFIG, &format!("{case}{scenario}/{expected}"));
+            match drop_in {
+                Some(expected) => same_json(&machine, DROP_IN, &format!("{case}{scenario}/{expected}")),
+                None => assert!(!machine.has(DROP_IN)),
             }
         }
     });
@@ -284,6 +284,7 @@ fn hybrid_init_with_node_ip_validation() {
             let aws = Aws::start(&mut machine);
             machine.set("AWS_EC2_METADATA_DISABLED", "true");
             aws.cluster("test-cluster", &["172.16.0.0/16"]);
+            aws.signing_helper(&machine);
             machine.write("/config.yaml", fixture(&format!("hybrid/init-with-node-ip-validation/config-ip-{config}.yaml")));
             let skip = NO_NETWORK.replace("node-ip-validation,", "");
             let outcome = machine.run("nodeadm", &["init", "--skip", "run", "--skip", &skip, "-c", "file://config.yaml"]).expect(code);
@@ -298,8 +299,8 @@ fn hybrid_with_ssm() {
     isolated(|| {
         let case = "hybrid/upgrade-with-ssm";
         let machine = outside("1.31.0");
-        machine.program(
-            "amazon-ssm-agent",
+        machine.script(
+            "/snap/amazon-ssm-agent/current/amazon-ssm-agent",
             "mkdir -p /var/lib/amazon/ssm /root/.aws; echo '{\"ManagedInstanceID\":\"mi-0123456789abcdef0\",\"Region\":\"us-west-2\"}' > \
              /var/lib/amazon/ssm/registration; echo '[default]' > /root/.aws/credentials; echo \"$@\" > /opt/registered",
         );

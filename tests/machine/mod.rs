@@ -48,7 +48,7 @@ impl Machine {
     /// To be called within `isolated`: mounts and everything that runs end with the test.
     pub(crate) fn new(kubelet: &str, containerd: &str) -> Self {
         let machine = Self { root: fresh_root(), environment: BTreeMap::new() };
-        for directory in ["etc/eks", "opt/hybridge/bin", "opt/stand-ins", "var/lib", "var/log", "run", "tmp", "root", "dev", "proc", "sys", "usr"] {
+        for directory in ["etc/eks", "opt/hybridge/bin", "opt/local", "opt/stand-ins", "var/lib", "var/log", "run", "tmp", "root", "dev", "proc", "sys", "usr"] {
             fs::create_dir_all(machine.path(directory)).unwrap();
         }
         // Debian and Amazon Linux have merged /bin, /lib and /sbin into /usr.
@@ -57,6 +57,7 @@ impl Machine {
         }
         machine.show("/usr", "/usr");
         machine.show("/sys", "/sys");
+        run(Command::new("mount").arg("--bind").args([machine.path("/opt/local"), machine.path("/usr/local/bin")]));
         for device in ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"] {
             machine.write(device, "");
             run(Command::new("mount").args(["--bind", device]).arg(machine.path(device)));
@@ -106,16 +107,16 @@ impl Machine {
     fn processors(&self, count: u32, bytes: u64) {
         for cpu in 0..count {
             let topology = format!("/sys_devices_system_mock/cpu/cpu{cpu}/topology");
-            self.write(&format!("{topology}/core_id"), &format!("{cpu}\n"));
+            self.write(&format!("{topology}/core_id"), format!("{cpu}\n"));
             self.write(&format!("{topology}/physical_package_id"), "0\n");
             self.write(&format!("/sys_devices_system_mock/cpu/cpu{cpu}/online"), "1\n");
         }
-        self.write("/sys_devices_system_mock/cpu/online", &format!("0-{}\n", count - 1));
+        self.write("/sys_devices_system_mock/cpu/online", format!("0-{}\n", count - 1));
         let kibibytes = bytes / 1024;
-        self.write("/sys_devices_system_mock/node/node0/meminfo", &format!("Node 0 MemTotal:       {kibibytes} kB\n"));
-        self.write("/sys_devices_system_mock/node/node0/cpulist", &format!("0-{}\n", count - 1));
+        self.write("/sys_devices_system_mock/node/node0/meminfo", format!("Node 0 MemTotal:       {kibibytes} kB\n"));
+        self.write("/sys_devices_system_mock/node/node0/cpulist", format!("0-{}\n", count - 1));
         for cpu in 0..count {
-            fs::create_dir_all(self.path(&format!("sys_devices_system_mock/node/node0/cpu{cpu}"))).unwrap();
+            symlink(format!("../../cpu/cpu{cpu}"), self.path(&format!("sys_devices_system_mock/node/node0/cpu{cpu}"))).unwrap();
         }
     }
 
@@ -144,9 +145,18 @@ impl Machine {
 
     /// Puts a shell script into PATH, before the host's programs.
     pub(crate) fn program(&self, name: &str, script: &str) {
-        let path = format!("/opt/stand-ins/{name}");
-        self.write(&path, format!("#!/bin/sh\n{script}\n"));
-        fs::set_permissions(self.path(&path), fs::Permissions::from_mode(0o755)).unwrap();
+        self.script(&format!("/opt/stand-ins/{name}"), script);
+    }
+
+    /// Puts a shell script into /usr/local/bin, which has nothing else.
+    pub(crate) fn local_program(&self, name: &str, script: &str) {
+        self.script(&format!("/usr/local/bin/{name}"), script);
+    }
+
+    /// Writes a shell script that can be executed.
+    pub(crate) fn script(&self, path: &str, script: &str) {
+        self.write(path, format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Sets a variable for everything that is run.
