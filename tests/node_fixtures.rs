@@ -261,7 +261,7 @@ fn hybrid_node_system_aspects() {
         let machine = outside("1.31.0");
         let fstab = "UUID=1234 / ext4 defaults 0 1\n/swapfile swap swap defaults 0 0\n";
         machine.write("/etc/fstab", fstab);
-        machine.program("firewall-cmd", "echo \"$@\" >> /opt/firewall; case \"$1\" in --state) echo running ;; esac");
+        machine.firewall();
         machine.write("/config.yaml", fixture(&format!("{case}/config.yaml")));
         machine.run("nodeadm", &["init", "--skip", "run", "--skip", NO_NETWORK, "-c", "file://config.yaml"]).expect(0);
         same_bytes(&machine, "/.aws/config", &format!("{case}/expected-aws-config"));
@@ -269,9 +269,9 @@ fn hybrid_node_system_aspects() {
         assert_eq!(machine.read("/proc/sys/vm/overcommit_memory").trim(), "1");
         let active = |line: &str| !line.starts_with('#') && line.contains("swap");
         assert!(!machine.read("/etc/fstab").lines().any(active), "{}", machine.read("/etc/fstab"));
-        let firewall = machine.read("/opt/firewall");
-        for port in ["10250/tcp", "10256/tcp", "30000-32767/tcp"] {
-            assert!(firewall.contains(port), "{port} in {firewall}");
+        for state in ["now", "permanent"] {
+            let open = machine.read(&format!("/opt/firewall.{state}"));
+            assert_eq!(open.lines().collect::<Vec<_>>(), ["10250/tcp", "10256/tcp", "30000-32767/tcp"], "{state}");
         }
     });
 }
@@ -307,7 +307,7 @@ fn hybrid_with_ssm() {
         machine.write("/config.yaml", fixture(&format!("{case}/config.yaml")));
         let skip = ["init", "--skip", "run", "--skip", NO_NETWORK, "-c", "file://config.yaml"];
         machine.run("nodeadm", &skip).expect(0);
-        let registered = "-register -y -region us-west-2 -code ys25k3gpt8zzyl9jhn6gq8rj3519owjelyz7 -id 57be8cce-1137-32d4-ce32-ba044ea5df48\n";
+        let registered = "-register -y -region us-west-2 -id 57be8cce-1137-32d4-ce32-ba044ea5df48 -code ys25k3gpt8zzyl9jhn6gq8rj3519owjelyz7\n";
         assert_eq!(machine.read("/opt/registered"), registered);
         same_bytes(&machine, "/etc/kubernetes/pki/ca.crt", &format!("{case}/expected-ca-crt"));
         same_bytes(&machine, CONTAINERD, &format!("{case}/expected-containerd-config"));

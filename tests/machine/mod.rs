@@ -16,6 +16,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Where hybridge is on the machine.
 pub(crate) const HYBRIDGE: &str = "/opt/hybridge/bin/hybridge";
 
+/// systemd as far as `init` asks: every unit is installed, starts at once, and stays. What was changed is in /opt/systemctl.
+const SYSTEMCTL: &str = r#"mkdir -p /opt/units
+for unit do :; done
+case "$1" in
+show)
+    echo LoadState=loaded Result=success Type=notify NeedDaemonReload=no | tr ' ' '\n'
+    test -e "/opt/units/$unit.enabled" && echo UnitFileState=enabled || echo UnitFileState=disabled
+    test -e "/opt/units/$unit" && echo ActiveState=active || echo ActiveState=inactive
+    echo "InvocationID=$(cat "/opt/units/$unit" 2>/dev/null)"
+    exit ;;
+restart) date +%N > "/opt/units/$unit" ;;
+enable) : > "/opt/units/$unit.enabled" ;;
+esac
+echo "$@" >> /opt/systemctl"#;
+
+/// firewalld, which lets in what Cilium needs, and keeps what it is told.
+const FIREWALL: &str = r#"kept=/opt/firewall.now
+if [ "$1" = --permanent ]; then kept=/opt/firewall.permanent; shift; fi
+for word do
+    case "$word" in
+    --state) echo running ;;
+    --list-ports) echo 8472/udp $(cat $kept 2>/dev/null) ;;
+    --add-port=*) echo "${word#--add-port=}" >> $kept ;;
+    esac
+done"#;
+
 /// Its root file system.
 pub(crate) struct Machine {
     root: PathBuf,
@@ -75,7 +101,7 @@ impl Machine {
         machine.processors(2, 4 << 30);
         machine.program("kubelet", &format!("echo Kubernetes v{kubelet}"));
         machine.program("containerd", &format!("echo containerd github.com/containerd/containerd v{containerd} 0123456"));
-        machine.program("systemctl", "exit 0");
+        machine.program("systemctl", SYSTEMCTL);
         machine.program("journalctl", "exit 0");
         machine.write("/etc/eks/image-credential-provider/ecr-credential-provider", "");
         machine
@@ -157,6 +183,11 @@ impl Machine {
     pub(crate) fn script(&self, path: &str, script: &str) {
         self.write(path, format!("#!/bin/sh\n{script}\n"));
         fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Starts firewalld. What it lets in is in /opt/firewall.now and /opt/firewall.permanent.
+    pub(crate) fn firewall(&self) {
+        self.program("firewall-cmd", FIREWALL);
     }
 
     /// Sets a variable for everything that is run.

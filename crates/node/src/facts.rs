@@ -64,6 +64,9 @@ pub struct Facts {
     pub proxies: Vec<String>,
     /// What was asked of the network for hybrid validations.
     pub answers: Answers,
+    /// Where hybridge is on that machine: kubeconfig and credential providers name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executable: Option<String>,
     /// When the facts were gathered.
     pub at: Option<jiff::Timestamp>,
     /// What could not be found out, and why.

@@ -55,8 +55,8 @@ pub(crate) struct Rest {
 /// `nodeadm init`.
 #[derive(Args, Debug)]
 pub(crate) struct NodeadmInit {
-    /// NodeConfig: file://PATH or imds://user-data; may be given several times
-    #[arg(short = 'c', long = "config-source", value_name = "SOURCE", default_value = "imds://user-data")]
+    /// NodeConfig: file://PATH or imds://user-data; may be given several times or as a list
+    #[arg(short = 'c', long = "config-source", value_name = "SOURCE", value_delimiter = ',', default_value = "imds://user-data")]
     sources: Vec<String>,
     /// Where the configuration is kept between the halves of a boot
     #[arg(long, value_name = "FILE")]
@@ -111,8 +111,8 @@ pub(crate) enum NodeadmConfig {
 /// Where it comes from.
 #[derive(Args, Debug)]
 pub(crate) struct NodeadmSources {
-    /// NodeConfig: file://PATH or imds://user-data; may be given several times
-    #[arg(short = 'c', long = "config-source", value_name = "SOURCE", default_value = "imds://user-data")]
+    /// NodeConfig: file://PATH or imds://user-data; may be given several times or as a list
+    #[arg(short = 'c', long = "config-source", value_name = "SOURCE", value_delimiter = ',', default_value = "imds://user-data")]
     sources: Vec<String>,
     /// Whose document it is; default: told by its content
     #[arg(long, value_enum, value_name = "SHAPE")]

@@ -76,18 +76,15 @@ fn go(arguments: &Init) -> Result<Exit, Stopped> {
     if !arguments.dry_run && !nix::unistd::geteuid().is_root() {
         return Err(ApplyError::NotRoot.finding().into());
     }
-    let skips = Skips::parse(&arguments.skip)?;
+    let mut skips = Skips::parse(&arguments.skip)?;
     let daemons = daemons(&arguments.daemon)?;
-    let (decision, cached_facts) = decision(arguments)?;
-    let unchanged = matches!(decision, Decision::Use { .. });
-    let forced = matches!(decision, Decision::Force(_)) && arguments.config_cache.is_some();
-    let config = decision.into_config();
+    let (config, known) = configuration(arguments, &mut skips)?;
     take_own_environment(&config);
 
-    let options = apply_options(&skips, forced);
+    let options = apply_options(&skips);
     let plugins = plugins(arguments.plugins);
     let types = arguments.instance_types.as_deref().map(max_pods::read).transpose()?;
-    let asking = Asking { types, known: cached_facts.filter(|_| unchanged), ..Asking::default() };
+    let asking = Asking { types, known, ..Asking::default() };
     let gathering = Gathering { skips: &skips, plugins, asking, dry_run: arguments.dry_run, options: &options };
     let facts = match &arguments.facts {
         Some(path) => load(path)?,
@@ -96,13 +93,8 @@ fn go(arguments: &Init) -> Result<Exit, Stopped> {
     if let Some(path) = &arguments.save_facts {
         machine::save(&facts, path).map_err(|error| finding("facts.save", path, &error))?;
     }
-    let findings = validate(&config, &facts, &skips, jiff::Timestamp::now());
-    let wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
-    if wrong {
-        return Err(findings.into());
-    }
-    tell::findings(&findings);
-    let resolved = resolve(&config, &facts, plugins, &executable())?;
+    tell::findings(&checked(&config, &facts, &skips)?);
+    let resolved = resolve(&config, &facts, plugins, &executable(&facts))?;
     let cache = arguments.config_cache.as_deref().map(|path| cache_file(path, &config, &facts));
     let plan = plan::plan(&resolved.node(), &plan::Options { skips, daemons, cache })?;
     match arguments.dry_run {
@@ -131,13 +123,46 @@ pub(super) fn prepare(sources: &Sources, facts: Option<&Path>, plug_ins: PlugIns
     let facts = match facts {
         Some(path) => load(path).map_err(stopped)?,
         None => {
-            let options = apply_options(&skips, false);
+            let options = apply_options(&skips);
             let plugins = plugins(plug_ins);
             let gathering = Gathering { skips: &skips, plugins, asking: Asking::default(), dry_run: true, options: &options };
             gather(&Host::system(), &config, &gathering).map_err(stopped)?
         }
     };
-    Ok(Prepared { resolved: resolve(&config, &facts, plugins(plug_ins), &executable())? })
+    Ok(Prepared { resolved: resolve(&config, &facts, plugins(plug_ins), &executable(&facts))? })
+}
+
+/// What is to be done, and what a run before has found out if that still holds. The cache decides about the configuration's half: it is
+/// not left out after a change, and it is where the cache alone cannot say all that the files hold.
+fn configuration(arguments: &Init, skips: &mut Skips) -> Result<(NodeConfig, Option<Facts>), Stopped> {
+    let (decision, known) = decision(arguments)?;
+    Ok(match decision {
+        Decision::Enrich(config) => (config, None),
+        Decision::Force(config) => {
+            skips.take_in(Half::Config);
+            (config, None)
+        }
+        Decision::Use { config, withheld } => {
+            if !withheld.is_empty() && !skips.half(Half::Config) {
+                let what = format!("does not hold {}, which may be secret, so the files of this node stay as they are", withheld.join(", "));
+                let place = arguments.sources.sources.join(", ");
+                tell::findings([&Finding::warning("cache.withheld", place, what).fix("name the source of the configuration with -c")]);
+                skips.leave_out(Half::Config);
+            }
+            (config, known)
+        }
+    })
+}
+
+/// Warnings about a node to be.
+///
+/// # Errors
+/// All findings, if one of them is an error.
+fn checked(config: &NodeConfig, facts: &Facts, skips: &Skips) -> Result<Vec<Finding>, Vec<Finding>> {
+    // With the facts of another day, what was right then.
+    let findings = validate(config, facts, skips, facts.at.unwrap_or_else(jiff::Timestamp::now));
+    let wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
+    if wrong { Err(findings) } else { Ok(findings) }
 }
 
 fn decision(arguments: &Init) -> Result<(Decision, Option<Facts>), Stopped> {
@@ -185,9 +210,9 @@ fn set_variable(name: &str, value: &str) {
     unsafe { std::env::set_var(name, value) };
 }
 
-fn daemons(names: &[String]) -> Result<Vec<Daemon>, Finding> {
-    // `--daemon=""` is how nodeadm is told to start none of its own choice: it counts as no choice.
-    names
+/// None: all of them. nodeadm is told by `--daemon=""` to set up everything but daemons.
+fn daemons(names: &[String]) -> Result<Option<Vec<Daemon>>, Finding> {
+    let chosen = names
         .iter()
         .filter(|name| !name.is_empty())
         .map(|name| match name.trim_end_matches(".service") {
@@ -195,7 +220,8 @@ fn daemons(names: &[String]) -> Result<Vec<Daemon>, Finding> {
             "kubelet" => Ok(Daemon::Kubelet),
             _ => Err(Finding::error("daemon.unknown", "--daemon", format!("{name:?} is none of ours")).fix("write containerd or kubelet")),
         })
-        .collect()
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok((!names.is_empty()).then_some(chosen))
 }
 
 fn plugins(flag: PlugIns) -> Plugins {
@@ -205,18 +231,21 @@ fn plugins(flag: PlugIns) -> Plugins {
     }
 }
 
-fn apply_options(skips: &Skips, forced: bool) -> Options {
-    let halves = [Half::Preprocess, Half::Config, Half::Run].into_iter();
-    let skip = halves.filter(|half| skips.half(*half) && !(forced && *half == Half::Config)).collect();
+fn apply_options(skips: &Skips) -> Options {
     Options {
-        skip,
+        skip: [Half::Preprocess, Half::Config, Half::Run].into_iter().filter(|half| skips.half(*half)).collect(),
         registry: Box::new(super::questions::registry_login),
         ..Options::new(Edits { hosts: hosts::edit, without_swap: fstab::without_swap })
     }
 }
 
+/// Where hybridge is on the machine of these facts.
+fn executable(facts: &Facts) -> String {
+    facts.executable.clone().unwrap_or_else(this_executable)
+}
+
 /// Where hybridge is, as kubeconfig and credential providers will call it: the file itself, not a name such as nodeadm that leads to it.
-fn executable() -> String {
+fn this_executable() -> String {
     let path = std::env::current_exe().and_then(fs::canonicalize);
     path.map_or_else(|_| "/usr/local/bin/hybridge".to_owned(), |path| path.display().to_string())
 }
@@ -244,6 +273,7 @@ fn gather(host: &Host, config: &NodeConfig, gathering: &Gathering<'_>) -> Result
     } else {
         outside(host, config, &wanted, gathering)?
     };
+    facts.executable = Some(this_executable());
     migrated(host, config, gathering.plugins, &mut facts);
     Ok(facts)
 }
@@ -269,11 +299,8 @@ fn outside(host: &Host, config: &NodeConfig, wanted: &Wanted, gathering: &Gather
     let mut asking = gathering.asking.clone();
     // Held until AWS has been asked.
     let mut tried = None;
-    if let Some(first) = plan::first(config, &facts, gathering.plugins, &executable())? {
-        let findings = validate(config, &facts, gathering.skips, jiff::Timestamp::now());
-        if findings.iter().any(|finding| finding.severity == Severity::Error) {
-            return Err(findings.into());
-        }
+    if let Some(first) = plan::first(config, &facts, gathering.plugins, &this_executable())? {
+        checked(config, &facts, gathering.skips)?;
         let aws_config = config_file(config, &first);
         if gathering.dry_run {
             tried = aws_config.and_then(|file| Tried::new(&file.content).ok());
@@ -322,7 +349,7 @@ impl Drop for Tried {
 
 /// Lets containerd itself translate what the user wrote for an older containerd, where that is needed.
 fn migrated(host: &Host, config: &NodeConfig, plugins: Plugins, facts: &mut Facts) {
-    let Ok(resolved) = resolve(config, facts, plugins, &executable()) else { return };
+    let Ok(resolved) = resolve(config, facts, plugins, &executable(facts)) else { return };
     let Some(from) = containerd::to_migrate(&resolved.node()) else { return };
     match migrate::migrate(host, "containerd", &from) {
         Ok(to) => facts.migrated = Some(Migrated { from, to }),

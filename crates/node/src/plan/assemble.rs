@@ -38,8 +38,8 @@ pub enum Daemon {
 pub struct Options {
     /// `--skip`; the halves among them.
     pub skips: Skips,
-    /// `--daemon`; none: all.
-    pub daemons: Vec<Daemon>,
+    /// `--daemon`; none: all of them. An empty list: not one of them (`--daemon=""`).
+    pub daemons: Option<Vec<Daemon>>,
     /// `--config-cache`: written when the files are.
     pub cache: Option<File>,
 }
@@ -192,8 +192,8 @@ fn depends(service: &str, files: &[File], possible: &[&str]) -> Vec<String> {
 /// The phases that the user has not left out, without empty ones.
 fn chosen(name: &str, phases: Vec<(Phase, Option<Daemon>)>, options: &Options) -> Plan {
     let wanted = |half: Half, daemon: Option<Daemon>| {
-        let chosen = daemon.is_none_or(|daemon| options.daemons.is_empty() || options.daemons.contains(&daemon));
-        chosen && !options.skips.half(half)
+        let chosen = |daemon| options.daemons.as_ref().is_none_or(|chosen| chosen.contains(&daemon));
+        daemon.is_none_or(chosen) && !options.skips.half(half)
     };
     let (kept, left): (Vec<_>, Vec<_>) = phases.into_iter().partition(|(phase, daemon)| wanted(phase.half, *daemon));
     let mut left_out: Vec<String> = left.iter().flat_map(|(phase, _)| owned::paths(phase)).collect();

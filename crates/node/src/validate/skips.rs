@@ -110,6 +110,16 @@ impl Skips {
         self.0.contains(&What::Half(half))
     }
 
+    /// Leaves this half out, too.
+    pub fn leave_out(&mut self, half: Half) {
+        self.0.insert(What::Half(half));
+    }
+
+    /// Does not leave this half out any more.
+    pub fn take_in(&mut self, half: Half) {
+        self.0.remove(&What::Half(half));
+    }
+
     /// All names, for help texts.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.into_iter().map(|(name, _)| name)
@@ -149,6 +159,11 @@ mod tests {
         let skips = parse(&["run, node-ip-validation", "Config"]).unwrap();
         assert!(skips.half(Half::Run) && skips.half(Half::Config) && !skips.half(Half::Preprocess));
         assert!(skips.skips(Check::NodeIp) && !skips.skips(Check::Clock));
+        let mut other = parse(&["run"]).unwrap();
+        other.take_in(Half::Run);
+        assert_eq!(other, Skips::default());
+        other.leave_out(Half::Config);
+        assert_eq!(other, parse(&["config"]).unwrap());
         assert_eq!(parse(&["ssm-api-network"]), parse(&["ssm-api-network-validation"]));
     }
 

@@ -101,7 +101,8 @@ impl Setting {
 
 fn options(skip: &[&str], daemons: &[Daemon]) -> Options {
     let skips = Skips::parse(&skip.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-    Options { skips, daemons: daemons.to_vec(), cache: Some(File::new("/run/eks/nodeadm/config.json", "{}")) }
+    let daemons = (!daemons.is_empty()).then(|| daemons.to_vec());
+    Options { skips, daemons, cache: Some(File::new("/run/eks/nodeadm/config.json", "{}")) }
 }
 
 /// Phases and steps, one a line.
@@ -162,6 +163,16 @@ fn the_boot_runs_one_half_before_and_one_after_the_users_scripts() {
     assert_eq!(after.phases.iter().map(|phase| phase.name).collect::<Vec<_>>(), ["marker", "containerd", "kubelet"]);
     let one = planned(&setting, &options(&["config"], &[Daemon::Containerd]));
     assert_eq!(one.phases.iter().map(|phase| phase.name).collect::<Vec<_>>(), ["marker", "containerd"]);
+}
+
+#[test]
+fn without_daemons_everything_else_is_done() {
+    // As nodeadm does with `--daemon=""`.
+    let setting = Setting { strategy: Some("RAID0"), disks: 2, ..Setting::of(Kind::Ec2) };
+    let plan = planned(&setting, &Options { daemons: Some(Vec::new()), ..options(&[], &[]) });
+    let phases: Vec<&str> = plan.phases.iter().map(|phase| phase.name).collect();
+    assert_eq!(phases, ["cache", "marker", "disks"]);
+    assert!(plan.left_out.iter().any(|path| path == "/etc/containerd/config.toml"), "{:?}", plan.left_out);
 }
 
 #[test]
