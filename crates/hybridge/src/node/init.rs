@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use hybridge_node::config::NodeConfig;
@@ -23,6 +23,7 @@ use hybridge_node_host::options::{Edits, Options};
 use hybridge_node_host::report::{Change, Deed, Report};
 use hybridge_node_host::{facts::Paths, migrate};
 use hybridge_report::{Exit, Finding, Severity};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde_json::json;
 
 use super::aws::{self, Asking};
@@ -81,7 +82,7 @@ fn go(arguments: &Init) -> Result<Exit, Stopped> {
     let (config, known) = configuration(arguments, &mut skips)?;
     take_own_environment(&config);
 
-    let options = apply_options(&skips);
+    let options = apply_options(&skips, &config);
     let plugins = plugins(arguments.plugins);
     let types = arguments.instance_types.as_deref().map(max_pods::read).transpose()?;
     let asking = Asking { types, known, ..Asking::default() };
@@ -123,7 +124,7 @@ pub(super) fn prepare(sources: &Sources, facts: Option<&Path>, plug_ins: PlugIns
     let facts = match facts {
         Some(path) => load(path).map_err(stopped)?,
         None => {
-            let options = apply_options(&skips);
+            let options = apply_options(&skips, &config);
             let plugins = plugins(plug_ins);
             let gathering = Gathering { skips: &skips, plugins, asking: Asking::default(), dry_run: true, options: &options };
             gather(&Host::system(), &config, &gathering).map_err(stopped)?
@@ -231,10 +232,12 @@ fn plugins(flag: PlugIns) -> Plugins {
     }
 }
 
-fn apply_options(skips: &Skips) -> Options {
+fn apply_options(skips: &Skips, config: &NodeConfig) -> Options {
+    let outside = config.hybrid.as_ref().and_then(|hybrid| hybrid.iam_roles_anywhere.as_ref());
+    let aws_config = outside.map(|settings| PathBuf::from(&settings.aws_config_path));
     Options {
         skip: [Half::Preprocess, Half::Config, Half::Run].into_iter().filter(|half| skips.half(*half)).collect(),
-        registry: Box::new(super::questions::registry_login),
+        registry: Box::new(move |image| super::questions::registry_login(image, aws_config.clone())),
         ..Options::new(Edits { hosts: hosts::edit, without_swap: fstab::without_swap })
     }
 }
@@ -258,8 +261,8 @@ fn finding(code: &'static str, path: &Path, error: &(dyn std::error::Error + 'st
     Finding::error(code, path.display().to_string(), hybridge_report::chain(error)).fix("--save-facts writes such a file")
 }
 
-/// Looks at the machine and asks AWS, both at once. A node outside needs its credentials first: those are set up or, if nothing is to
-/// be changed, tried from a file of their own.
+/// Looks at the machine and asks AWS, both at once. A node outside needs its credentials first: Roles Anywhere's are tried without
+/// writing anything, Systems Manager gives some to registered machines only.
 fn gather(host: &Host, config: &NodeConfig, gathering: &Gathering<'_>) -> Result<Facts, Stopped> {
     tell::progress("looking at the machine");
     let wanted = wanted(config).without(gathering.skips);
@@ -301,13 +304,12 @@ fn outside(host: &Host, config: &NodeConfig, wanted: &Wanted, gathering: &Gather
     let mut tried = None;
     if let Some(first) = plan::first(config, &facts, gathering.plugins, &this_executable())? {
         checked(config, &facts, gathering.skips)?;
-        let aws_config = config_file(config, &first);
-        if gathering.dry_run {
-            tried = aws_config.and_then(|file| Tried::new(&file.content).ok());
-            asking.config_file = tried.as_ref().map(|tried| tried.path.clone());
-        } else {
+        if let Some(file) = config_file(config, &first) {
+            let kept = Tried::new(&file.content).map_err(|error| finding("aws.config", Path::new(&file.path), &error))?;
+            asking.config_file = Some(kept.path());
+            tried = Some(kept);
+        } else if !gathering.dry_run {
             apply(host, &first, &mut Told::default(), gathering.options).map_err(Stopped::Apply)?;
-            asking.config_file = aws_config.map(|file| PathBuf::from(&file.path));
             facts = machine::gather(host, &of_machine(wanted), &Paths::from_env(host), Vec::new());
         }
     }
@@ -326,24 +328,21 @@ fn config_file<'a>(config: &NodeConfig, first: &'a Plan) -> Option<&'a plan::Fil
     })
 }
 
-/// An AWS configuration that is tried without putting it at its place.
+/// An AWS configuration that is tried before it is put at its place: in memory, so that nothing is written if AWS refuses.
 struct Tried {
-    path: PathBuf,
+    file: fs::File,
 }
 
 impl Tried {
     fn new(content: &str) -> std::io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("hybridge-aws-config-{}", std::process::id()));
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let mut file = fs::File::from(memfd_create("aws-config", MFdFlags::MFD_CLOEXEC)?);
         file.write_all(content.as_bytes())?;
-        Ok(Self { path })
+        Ok(Self { file })
     }
-}
 
-impl Drop for Tried {
-    fn drop(&mut self) {
-        // It names files and roles, nothing secret; whoever cleans the directory for temporary files finds it.
-        let _left = fs::remove_file(&self.path);
+    /// As long as this process has the file open.
+    fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
     }
 }
 
