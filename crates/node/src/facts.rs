@@ -52,16 +52,19 @@ pub struct Facts {
     pub swaps: Vec<Swap>,
     /// Which host firewall is active.
     pub firewall: Option<Firewall>,
-    /// systemd units that exist on the machine.
-    pub units: Vec<String>,
     /// Texts of the files that plans ask for (`/etc/hosts`, `/etc/fstab`, SSM's registration), by path. Never a key.
     pub files: BTreeMap<String, String>,
     /// The node's certificate for Roles Anywhere.
     pub certificate: Option<CertificateFacts>,
-    /// What containerd's own `config migrate` made of a text, if it was asked.
+    /// What containerd's own `config migrate` made of a text, if it was asked. It is the user's TOML, which may hold passwords of
+    /// registries, so that it is never written.
+    #[serde(skip)]
     pub migrated: Option<Migrated>,
     /// Proxy variables of the environment that are set, names only.
     pub proxies: Vec<String>,
+    /// `ECR_CREDENTIAL_PROVIDER_BIN_PATH` of the environment: where others' credential provider for ECR is. It stands among
+    /// [`Facts::programs`] if it is there.
+    pub ecr_provider: Option<String>,
     /// What was asked of the network for hybrid validations.
     pub answers: Answers,
     /// Where hybridge is on that machine: kubeconfig and credential providers name it.
@@ -235,13 +238,19 @@ pub struct CertificateFacts {
 }
 
 /// One run of `containerd config migrate`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq)]
 pub struct Migrated {
     /// The text that was given.
     pub from: String,
     /// What came out.
     pub to: String,
+}
+
+/// Without the texts, as they may hold passwords.
+impl std::fmt::Debug for Migrated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Migrated").finish_non_exhaustive()
+    }
 }
 
 /// What the network answered; a question that was not asked (skipped, or not needed) is `None`.
@@ -260,7 +269,8 @@ pub struct Answers {
     pub api_endpoint: Option<Answer>,
     /// A request to the API server with the node's own token, where its credentials exist already; the text is the user's name.
     pub api_authentication: Option<Answer>,
-    /// ListAccessEntries: the principals' ARNs with their type, one per line, separated by a space.
+    /// ListAccessEntries: the principals' ARNs with their type, one per line, separated by a space; the type is `-` where it was not
+    /// asked, as for roles of others, or may not be.
     pub access_entries: Option<Answer>,
     /// The serving certificate of an earlier life, `/var/lib/kubelet/pki/kubelet-server-current.pem`.
     pub kubelet_certificate: Option<String>,
@@ -286,4 +296,18 @@ pub enum Answer {
     Bad(String),
     /// Not allowed to ask.
     Forbidden(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_toml_is_neither_written_nor_shown() {
+        let migrated = Migrated { from: "password = 'p'".to_owned(), to: "password = 'p'".to_owned() };
+        let facts = Facts { cpus: 2, migrated: Some(migrated), ..Facts::default() };
+        let text = serde_json::to_string(&facts).unwrap();
+        assert!(!text.contains("password") && !format!("{facts:?}").contains("password"), "{text}");
+        assert_eq!(serde_json::from_str::<Facts>(&text).unwrap(), Facts { migrated: None, ..facts });
+    }
 }

@@ -9,6 +9,11 @@ pub fn without_swap(text: &str) -> String {
     text.split_inclusive('\n').map(|line| if is_swap_file(line) { format!("{MARK}{line}") } else { line.to_owned() }).collect()
 }
 
+/// Whether there is such a line.
+pub fn has_swap_file(text: &str) -> bool {
+    text.lines().any(is_swap_file)
+}
+
 /// Fields are device, mount point, type … (fstab(5)); a device is a path below `/dev`, or a name such as `UUID=…`.
 fn is_swap_file(line: &str) -> bool {
     let mut fields = line.split_whitespace();
@@ -61,6 +66,7 @@ mod tests {
             let text = lines.join("\n") + if end { "\n" } else { "" };
             let once = without_swap(&text);
             prop_assert_eq!(&without_swap(&once), &once);
+            prop_assert_eq!(has_swap_file(&text), once != text);
             prop_assert_eq!(once.replace(MARK, ""), text.clone());
             for (before, after) in text.split('\n').zip(once.split('\n')) {
                 prop_assert!(before == after || is_swap_file(before));

@@ -4,6 +4,7 @@ use hybridge_report::Finding;
 
 use crate::config::NodeConfig;
 use crate::facts::Facts;
+use crate::fstab;
 use crate::plan::{Edit, Step};
 
 /// File of the kernel settings.
@@ -30,7 +31,7 @@ pub fn steps(config: &NodeConfig, facts: &Facts) -> Result<Vec<Step>, Vec<Findin
         let files = facts.swaps.iter().filter(|swap| !swap.partition);
         steps.extend(files.map(|swap| Step::SwapOff { path: swap.path.clone() }));
         // Also where it is off now: it would be on after the next boot.
-        if facts.files.get(FSTAB).is_none_or(|text| text.lines().any(is_swap_line)) {
+        if facts.files.get(FSTAB).is_none_or(|text| fstab::has_swap_file(text)) {
             steps.push(Step::Edit { path: FSTAB.to_owned(), edit: Edit::NoSwap });
         }
     }
@@ -75,19 +76,4 @@ pub fn partitions(config: &NodeConfig, facts: &Facts) -> Vec<Finding> {
 
 fn tolerates_swap(config: &NodeConfig) -> bool {
     config.kubelet.config.get("failSwapOn") == Some(&serde_json::Value::Bool(false))
-}
-
-fn is_swap_line(line: &str) -> bool {
-    !line.trim_start().starts_with('#') && line.split_whitespace().nth(2) == Some("swap")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn swap_lines_of_fstab_are_told_from_others() {
-        assert!(is_swap_line("/swapfile none swap sw 0 0") && is_swap_line("  UUID=1\tnone\tswap defaults"));
-        assert!(!is_swap_line("# /swapfile none swap sw 0 0") && !is_swap_line("/dev/vda1 /swap ext4") && !is_swap_line(""));
-    }
 }

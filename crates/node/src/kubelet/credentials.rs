@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::gates::{self, Effect};
-use super::{ECR_PROVIDER, Kind, kubeconfig};
+use super::{Kind, ecr_provider, kubeconfig};
 use crate::node::Node;
 
 /// Registries of all partitions, as EC2's nodeadm has them.
@@ -37,11 +37,16 @@ pub(super) fn config(node: &Node<'_>) -> Map<String, Value> {
     let known: &[&str] = if kind == Kind::Ec2 { &IMAGES_EC2 } else { &IMAGES_HYBRID };
     let gated = gates::open(kind, node.kubelet).filter_map(|gate| match gate.effect {
         Effect::Images(pattern) => Some(pattern),
-        Effect::Feature(_) | Effect::Text(..) | Effect::GpuLabel | Effect::DropInVariable | Effect::UserConfigInMainFile => None,
+        Effect::Feature(_)
+        | Effect::Text(..)
+        | Effect::GpuLabel
+        | Effect::DropInVariable
+        | Effect::UserConfigInMainFile
+        | Effect::SandboxImageFlag => None,
     });
     let images: Vec<&str> = known.iter().copied().chain(gated).collect();
     let mut provider = Map::from_iter([
-        ("name".to_owned(), json!(ECR_PROVIDER.rsplit('/').next())),
+        ("name".to_owned(), json!(ecr_provider(node).rsplit('/').next())),
         ("matchImages".to_owned(), json!(images)),
         ("defaultCacheDuration".to_owned(), json!("12h0m0s")),
         ("apiVersion".to_owned(), json!("credentialprovider.kubelet.k8s.io/v1")),

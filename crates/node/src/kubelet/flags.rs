@@ -6,8 +6,9 @@ use hybridge_report::Finding;
 use serde_json::Value;
 
 use super::gates::{self, Effect};
-use super::{BOOTSTRAP_KUBECONFIG, CONFIG, CONFIG_DIR, KUBECONFIG, Kind, PROVIDER_CONFIG, PROVIDERS, instance, local_cluster, systemd};
+use super::{BOOTSTRAP_KUBECONFIG, CONFIG, CONFIG_DIR, KUBECONFIG, Kind, PROVIDER_CONFIG, ecr_provider, instance, local_cluster, systemd};
 use crate::config::Hybrid;
+use crate::containerd;
 use crate::explain::Setting;
 use crate::node::Node;
 
@@ -132,7 +133,11 @@ fn generated(node: &Node<'_>) -> Result<Vec<Flag>, Finding> {
     if local_cluster(node).is_some() {
         add("bootstrap-kubeconfig", BOOTSTRAP_KUBECONFIG, "cluster.enableOutpost");
     }
-    add("image-credential-provider-bin-dir", PROVIDERS, DEFAULT);
+    if let Some(gate) = gates::open(kind, node.kubelet).find(|gate| gate.effect == Effect::SandboxImageFlag) {
+        add("pod-infra-container-image", &containerd::sandbox_image(node), &gate.source());
+    }
+    let directory = ecr_provider(node).rsplit_once('/').map_or(".", |(directory, _)| directory);
+    add("image-credential-provider-bin-dir", directory, DEFAULT);
     add("image-credential-provider-config", PROVIDER_CONFIG, DEFAULT);
     Ok(flags)
 }

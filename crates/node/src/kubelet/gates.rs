@@ -34,6 +34,8 @@ pub(super) enum Effect {
     DropInVariable,
     /// The user's configuration is merged into the main file, as the kubelet knows no drop-ins.
     UserConfigInMainFile,
+    /// `--pod-infra-container-image` keeps the sandbox image from being collected; later containerd pins it.
+    SandboxImageFlag,
 }
 
 const EC2: &[Kind] = &[Kind::Ec2];
@@ -50,6 +52,7 @@ const fn below(kinds: &'static [Kind], minor: u16, effect: Effect) -> Gate {
 /// From amazon-eks-ami `nodeadm/internal/kubelet/{config,image-credential-provider}.go` and eks-hybrid `internal/kubelet/config.go`.
 const GATES: &[Gate] = &[
     below(HYBRID, 29, Effect::UserConfigInMainFile),
+    below(HYBRID, 29, Effect::SandboxImageFlag),
     below(EC2, 30, Effect::DropInVariable),
     Gate { kinds: HYBRID, versions: Versions::All, effect: Effect::DropInVariable },
     from(EC2, 32, Effect::Images("ecr-public.aws.com")),

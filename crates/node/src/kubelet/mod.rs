@@ -43,8 +43,6 @@ pub const DROP_IN_HYBRID: &str = "/etc/kubernetes/kubelet/config.json.d/00-nodea
 pub const KUBECONFIG: &str = "/var/lib/kubelet/kubeconfig";
 /// The same for a local cluster: the kubelet writes [`KUBECONFIG`] itself, with a certificate that works while AWS cannot be reached.
 pub const BOOTSTRAP_KUBECONFIG: &str = "/var/lib/kubelet/bootstrap-kubeconfig";
-/// Directory of credential providers.
-pub const PROVIDERS: &str = "/etc/eks/image-credential-provider";
 /// Which images they are asked for.
 pub const PROVIDER_CONFIG: &str = "/etc/eks/image-credential-provider/config.json";
 /// The provider for ECR; a link to ourselves unless others' programs are used.
@@ -134,6 +132,7 @@ pub fn stale(node: &Node<'_>) -> Vec<&'static str> {
 /// What stands against the kubelet's files, and what is worth a warning.
 pub fn findings(node: &Node<'_>) -> Vec<Finding> {
     let (_, mut findings) = settings::generated(node);
+    findings.extend(no_provider(node));
     for finding in flags::flags(node).err().unwrap_or_default() {
         // An instance that is not known stands against both.
         if !findings.contains(&finding) {
@@ -155,6 +154,25 @@ pub fn explain(node: &Node<'_>) -> Vec<Setting> {
 /// The last value that the user's flags give `name` (without dashes).
 pub(crate) fn user_flag(node: &Node<'_>, name: &str) -> Option<String> {
     flags::users(node).into_iter().rev().find_map(|(flag, value)| (flag == name).then_some(value))
+}
+
+/// Where the kubelet finds the credential provider for ECR: ours, or the one that the environment names, as with EC2's nodeadm.
+fn ecr_provider<'a>(node: &Node<'a>) -> &'a str {
+    match (node.plugins, node.facts.ecr_provider.as_deref()) {
+        (Plugins::External, Some(path)) => path,
+        (Plugins::External, None) | (Plugins::Builtin, _) => ECR_PROVIDER,
+    }
+}
+
+/// Without the provider the kubelet does not start.
+fn no_provider(node: &Node<'_>) -> Option<Finding> {
+    let path = ecr_provider(node);
+    let there = node.plugins == Plugins::Builtin || node.facts.programs.iter().any(|program| program == path);
+    (!there).then(|| {
+        Finding::error("kubelet.ecr-provider", path, "there is no such program, and the kubelet does not start without it").fix(
+            "leave --plugins out, so that hybridge hands out the credentials itself; or install ecr-credential-provider there, or name its place in ECR_CREDENTIAL_PROVIDER_BIN_PATH",
+        )
+    })
 }
 
 /// Id of a local cluster on an Outpost, if the cluster is one.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::gates::{self, Effect};
 use super::{CA, Kind, dns, instance, reserved};
+use crate::containerd;
 use crate::explain::Setting;
 use crate::max_pods::{self, MaxPods};
 use crate::node::{Node, Plugins};
@@ -84,7 +85,7 @@ pub(super) fn generated(node: &Node<'_>) -> (Vec<Leaf>, Vec<Finding>) {
         match gate.effect {
             Effect::Feature(name) => leaves.push(leaf(&["featureGates", name], true, gate.source())),
             Effect::Text(name, text) => leaves.push(leaf(&[name], text, gate.source())),
-            Effect::GpuLabel | Effect::Images(_) | Effect::DropInVariable | Effect::UserConfigInMainFile => {}
+            Effect::GpuLabel | Effect::Images(_) | Effect::DropInVariable | Effect::UserConfigInMainFile | Effect::SandboxImageFlag => {}
         }
     }
     if kind.on_ec2() {
@@ -131,7 +132,7 @@ fn ec2(node: &Node<'_>, leaves: &mut Vec<Leaf>, findings: &mut Vec<Finding>) {
         }
         Err(finding) => findings.push(finding),
     }
-    if soci(node) {
+    if containerd::uses_soci(node) {
         let socket = "unix:///run/soci-snapshotter-grpc/soci-snapshotter-grpc.sock";
         leaves.push(leaf(&["imageServiceEndpoint"], socket, "featureGates.FastImagePull"));
     }
@@ -174,13 +175,6 @@ fn outside(node: &Node<'_>, leaves: &mut Vec<Leaf>, findings: &mut Vec<Finding>)
         // /etc/resolv.conf leads to systemd-resolved on the loopback address there, which pods cannot reach.
         leaves.push(leaf(&["resolvConf"], "/run/systemd/resolve/resolv.conf", "Ubuntu"));
     }
-}
-
-/// Images are pulled by SOCI where that pays: 4 processors and 7 GiB, which a machine sold with 8 has (amazon-eks-ami,
-/// `nodeadm/internal/containerd/config.go`).
-fn soci(node: &Node<'_>) -> bool {
-    let asked = node.config.feature_gates.get("FastImagePull") == Some(&true);
-    Kind::of(node) == Kind::Ec2 && asked && node.facts.cpus >= 4 && node.facts.memory >= 7 << 30
 }
 
 /// Leaves as one document.

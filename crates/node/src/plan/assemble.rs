@@ -133,7 +133,9 @@ fn hosts(node: &Node<'_>) -> Result<Vec<Step>, Vec<Finding>> {
     }
     let addresses = node.facts.resolved.get(host).map(Vec::as_slice).unwrap_or_default();
     if addresses.is_empty() {
-        let finding = Finding::error("outpost.host", host, "has no address; a local cluster's API server is written to /etc/hosts");
+        let why = node.facts.missing.get(host).map(|why| format!(" ({why})")).unwrap_or_default();
+        let what = format!("has no address{why}; a local cluster's API server is written to /etc/hosts");
+        let finding = Finding::error("outpost.host", host, what);
         return Err(vec![finding.fix("check the DNS of the subnet: the name is that of the cluster's private hosted zone")]);
     }
     // DNS turns its answers round; the file shall stay the same.

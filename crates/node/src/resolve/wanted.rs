@@ -7,6 +7,7 @@ use crate::hosts::endpoint_host;
 use crate::hybrid::ssm;
 use crate::resolve::{INSTANCE_ID_NODE_NAME, cluster_is_whole};
 use crate::validate::{Check, Skips};
+use crate::{containerd, kubelet};
 
 /// A question for the network or AWS, answered in [`crate::facts::Answers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +73,8 @@ pub struct Wanted {
 /// The facts that `config` needs.
 pub fn wanted(config: &NodeConfig) -> Wanted {
     let mut wanted = Wanted { files: BTreeSet::from(["/etc/hosts"]), ..Wanted::default() };
-    wanted.programs.extend(["/usr/bin/nvidia-container-runtime", "/etc/eks/image-credential-provider/ecr-credential-provider"]);
+    wanted.programs.extend(containerd::PROGRAMS);
+    wanted.programs.insert(kubelet::ECR_PROVIDER);
     wanted.disks = config.instance.local_storage.strategy.is_some();
     if config.cluster.enable_outpost == Some(true) {
         wanted.names.extend(endpoint_host(&config.cluster.api_server_endpoint));

@@ -8,6 +8,8 @@ use crate::facts::Answer;
 
 /// Type of access entries for nodes outside.
 const TYPE: &str = "HYBRID_LINUX";
+/// Stands for the type where only EKS knows it: nodes may list entries, but seldom describe them.
+const UNKNOWN: &str = "-";
 
 pub(super) fn caller(subject: &Subject<'_>) -> Vec<Finding> {
     let Some(why) = bad(subject.facts.answers.caller.as_ref()) else { return Vec::new() };
@@ -34,6 +36,11 @@ struct Role<'a> {
     account: &'a str,
     /// Without its path: names are unique in an account whatever their path.
     name: &'a str,
+}
+
+/// Whether both ARNs are of one role: one as IAM names it, or a session of it as STS does.
+pub fn same_role(one: &str, other: &str) -> bool {
+    role(one).is_some_and(|known| role(other) == Some(known))
 }
 
 /// From `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION` or `arn:aws:iam::ACCOUNT:role/PATH/NAME`.
@@ -83,7 +90,7 @@ pub(super) fn entries(subject: &Subject<'_>) -> Vec<Finding> {
         list.lines().filter_map(|line| line.trim().rsplit_once(' ')).find(|(principal, _)| role(principal).as_ref() == Some(&caller));
     let arn = format!("arn:{}:iam::{}:role/{}", caller.partition, caller.account, caller.name);
     match entry {
-        Some((_, TYPE)) => Vec::new(),
+        Some((_, TYPE | UNKNOWN)) => Vec::new(),
         Some((principal, other)) => vec![
             Finding::error("access.type", principal, format!("its access entry has type {other}; nodes outside need {TYPE}"))
                 .fix(format!("delete the entry and make it anew: {}", create(subject, principal))),

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use crate::config::NodeConfig;
 use crate::facts::Facts;
 
+pub use access::same_role;
 pub use skips::{Check, Skips};
 
 type Run = fn(&Subject<'_>) -> Vec<Finding>;

@@ -10,9 +10,8 @@ use crate::hybrid::ssm;
 type Variables = BTreeMap<String, String>;
 
 const NAMES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
-/// systemd's directories of units, and the setting for all of them.
-const UNITS: [&str; 4] = ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
-const MANAGER: [&str; 2] = ["/etc/systemd/system.conf.d/", "/etc/systemd/system.conf"];
+/// systemd's directories: units stand in `system` below them, settings for all units in `system.conf` and `system.conf.d`.
+const SYSTEMD: [&str; 5] = ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd"];
 /// Our own process's variables among the files.
 const ENVIRONMENT: &str = "environment";
 
@@ -56,8 +55,12 @@ fn services(subject: &Subject<'_>) -> Vec<&'static str> {
 /// Files that give variables to a service, with what they say.
 fn files_of<'a>(subject: &Subject<'a>, service: &str) -> Vec<(&'a String, &'a Variables)> {
     let of = |path: &str| {
-        let own = UNITS.into_iter().any(|root| path.starts_with(&format!("{root}/{service}.d/")) || path == format!("{root}/{service}"));
-        own || MANAGER.into_iter().any(|manager| path.starts_with(manager))
+        SYSTEMD.into_iter().filter_map(|root| path.strip_prefix(root)).any(|rest| {
+            let own = rest.strip_prefix("/system/").and_then(|rest| rest.strip_prefix(service));
+            own.is_some_and(|rest| rest.is_empty() || rest.starts_with(".d/"))
+                || rest == "/system.conf"
+                || rest.starts_with("/system.conf.d/")
+        })
     };
     subject.facts.answers.proxy_files.iter().filter(|(path, _)| of(path)).collect()
 }

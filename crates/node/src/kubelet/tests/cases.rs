@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::*;
+use crate::containerd;
 
 #[test]
 fn ec2_configuration_is_that_of_the_cases() {
@@ -119,6 +120,9 @@ fn gates_open_with_their_versions() {
                 found.insert(format!("{key} {value}"));
             }
         }
+        if given.args().contains(&format!("--pod-infra-container-image={}", containerd::sandbox_image(&given.node()))) {
+            found.insert("sandbox".to_owned());
+        }
         if given.json(PROVIDER_CONFIG)["providers"][0]["matchImages"].as_array().unwrap().contains(&json!("ecr-public.aws.com")) {
             found.insert("ecr-public".to_owned());
         }
@@ -134,7 +138,7 @@ fn gates_open_with_their_versions() {
     let shutdown = "shutdownGracePeriod 2m30s, shutdownGracePeriodCriticalPods 30s";
     let hybrid = format!("drop-in, {rotate}, variable");
     for (minor, ec2, outside) in [
-        (28, format!("drop-in, {rotate}, variable"), rotate.to_owned()),
+        (28, format!("drop-in, {rotate}, variable"), format!("{rotate}, sandbox")),
         (29, format!("drop-in, {rotate}, variable"), hybrid.clone()),
         (30, format!("drop-in, {rotate}"), hybrid.clone()),
         (31, format!("drop-in, {rotate}"), hybrid.clone()),

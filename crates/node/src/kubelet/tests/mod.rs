@@ -33,7 +33,13 @@ impl Given {
         };
         Self {
             config: NodeConfig::default(),
-            facts: Facts { instance: Some(instance), cpus: 2, memory: 16 << 30, ..Facts::default() },
+            facts: Facts {
+                instance: Some(instance),
+                cpus: 2,
+                memory: 16 << 30,
+                programs: vec![ECR_PROVIDER.to_owned()],
+                ..Facts::default()
+            },
             cluster: Cluster {
                 name: "my-cluster".to_owned(),
                 outpost_id: None,

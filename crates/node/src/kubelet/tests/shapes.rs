@@ -42,6 +42,33 @@ fn our_own_plugins_take_the_place_of_others() {
 }
 
 #[test]
+fn others_provider_for_ecr_is_where_the_environment_says_and_must_be_there() {
+    let elsewhere = "/opt/bin/my-provider";
+    let codes = |given: &Given| findings(&given.node()).iter().map(|finding| finding.code).collect::<Vec<_>>();
+    for (place, programs, plugins, found) in [
+        (None, vec![ECR_PROVIDER], Plugins::External, vec![]),
+        (None, vec![], Plugins::External, vec!["kubelet.ecr-provider"]),
+        (None, vec![], Plugins::Builtin, vec![]),
+        (Some(elsewhere), vec![elsewhere], Plugins::External, vec![]),
+        (Some(elsewhere), vec![ECR_PROVIDER], Plugins::External, vec!["kubelet.ecr-provider"]),
+        (Some(elsewhere), vec![], Plugins::Builtin, vec![]),
+    ] {
+        let mut given = Given { plugins, ..Given::ec2(34) };
+        given.facts.ecr_provider = place.map(str::to_owned);
+        given.facts.programs = programs.into_iter().map(str::to_owned).collect();
+        assert_eq!(codes(&given), found, "{place:?} {plugins:?}");
+        if !found.is_empty() {
+            assert_eq!(files(&given.node()).unwrap_err()[0].code, "kubelet.ecr-provider");
+            continue;
+        }
+        let path = if plugins == Plugins::External { place.unwrap_or(ECR_PROVIDER) } else { ECR_PROVIDER };
+        let (directory, name) = path.rsplit_once('/').unwrap();
+        assert!(given.args().contains(&format!("--image-credential-provider-bin-dir={directory}")), "{:?}", given.args());
+        assert_eq!(given.json(PROVIDER_CONFIG)["providers"][0]["name"], name);
+    }
+}
+
+#[test]
 fn memory_is_reserved_for_the_pods_that_the_kubelet_will_take() {
     for (given, max_pods, upstream, ours) in [
         (Given::ec2(34), 58, "893Mi", "893Mi"),

@@ -248,7 +248,10 @@ const CASES: [Trouble; 48] = [
     (roles_anywhere, |case| case.facts.answers.access_entries = bad(), "access.unread", Warning, "cluster-access-validation"),
     (
         roles_anywhere,
-        |case| case.facts.answers.access_entries = good("arn:aws:iam::123456789012:role/hybrid STANDARD"),
+        |case| {
+            case.facts.answers.access_entries =
+                good("arn:aws:iam::123456789012:role/hybrid STANDARD\narn:aws:iam::123456789012:role/other -")
+        },
         "access.type",
         Error,
         "cluster-access-validation",
@@ -362,4 +365,11 @@ fn old_kubelets_are_allowed_as_kubernetes_allows_them() {
         case.facts.kubelet = Some(Version::new(1, kubelet));
         assert_eq!(run(&case, &[]).is_empty(), allowed, "{server} {kubelet}");
     }
+}
+
+#[test]
+fn an_access_entry_whose_type_may_not_be_read_is_enough() {
+    let mut case = roles_anywhere();
+    case.facts.answers.access_entries = good("arn:aws:iam::123456789012:role/hybrid -");
+    assert_eq!(run(&case, &[]), []);
 }

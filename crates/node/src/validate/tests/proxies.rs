@@ -26,6 +26,9 @@ fn a_service_may_get_its_proxy_from_any_place_that_systemd_reads() {
         "/etc/systemd/system/kubelet.service.d/a.conf",
         "/run/systemd/system/kubelet.service.d/a.conf",
         "/etc/systemd/system.conf.d/environment.conf",
+        "/usr/lib/systemd/system/kubelet.service",
+        "/run/systemd/system.conf.d/proxy.conf",
+        "/etc/systemd/system.conf",
     ] {
         let mut case = proxied();
         let value = case.facts.answers.proxy_files.remove(DROP_IN).unwrap();
