@@ -18,6 +18,7 @@ use crate::files::{Target, blockless, staging, stale};
 use crate::host::Host;
 use crate::options::Options;
 use crate::report::{Change, PhaseReport, Report};
+use crate::service::orphans;
 use crate::state::{self, State};
 
 /// Told what goes on.
@@ -99,14 +100,13 @@ impl<'a> Run<'a> {
         let state = load_state(host)?;
         let steps = plan.phases.iter().flat_map(|phase| &phase.steps);
         let read = steps.filter_map(|step| if let Step::Service { files, .. } = step { Some(files.iter().cloned()) } else { None });
-        let enforcing = host.line("/sys/fs/selinux/enforce").is_some_and(|line| line == "1");
         Ok(Self {
             host,
             options,
             watch,
             saved: state.clone(),
             state,
-            selinux: enforcing && host.program("restorecon").is_some(),
+            selinux: host.selinux_enforcing() == Some(true) && host.program("restorecon").is_some(),
             read_by_services: read.flatten().collect(),
             arrays: BTreeMap::new(),
             phase: PhaseReport::default(),
@@ -138,12 +138,16 @@ impl<'a> Run<'a> {
         if !self.options.skip.contains(&Half::Config) {
             old.targets = blockless(self.host, &self.state, plan, &self.options.edits)?;
             old.stale = stale(self.host, &self.state, plan)?;
+            self.state.orphans.extend(orphans(&self.state, plan, &old.removed()));
         }
         for phase in plan.phases.iter().filter(|phase| !self.options.skip.contains(&phase.half)) {
             let started = Instant::now();
             self.watch.phase(phase.name);
             self.phase = PhaseReport { name: phase.name, ..PhaseReport::default() };
-            let result = self.steps(phase, &mut old);
+            let result = self.steps(phase, &mut old).and_then(|()| match phase.half {
+                Half::Config => self.restart_orphans(plan),
+                Half::Preprocess | Half::Run => Ok(()),
+            });
             self.phase.milliseconds = started.elapsed().as_secs_f64() * 1000.0;
             self.phases.push(std::mem::take(&mut self.phase));
             result?;

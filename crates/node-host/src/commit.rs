@@ -26,6 +26,14 @@ pub(crate) struct Batch {
     pub(crate) stale: Vec<Stale>,
 }
 
+impl Batch {
+    /// Files that go.
+    pub(crate) fn removed(&self) -> BTreeSet<String> {
+        let paths = self.stale.iter().filter_map(|stale| if let Stale::Remove(path) = stale { Some(path.clone()) } else { None });
+        paths.collect()
+    }
+}
+
 impl Run<'_> {
     /// Brings the files of a batch about.
     pub(crate) fn commit(&mut self, batch: Batch) -> Result<(), ApplyError> {

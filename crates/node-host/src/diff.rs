@@ -6,6 +6,7 @@ use hybridge_node::plan::{DiskStep, Half, Plan, Step};
 use similar::TextDiff;
 
 use crate::apply::load_state;
+use crate::commit::Batch;
 use crate::disk::is_mounted;
 use crate::error::ApplyError;
 use crate::files::{Body, Now, Stale, Target, blockless, stale};
@@ -16,7 +17,7 @@ use crate::kernel::{missing_modules, pending_values, swap_is_on};
 use crate::options::Options;
 use crate::registration::managed_instance;
 use crate::report::{Change, Deed};
-use crate::service::{Found, Unit, Wanted, reason};
+use crate::service::{Found, Unit, Wanted, orphans, reason};
 use crate::state::{State, read_by_systemd};
 
 /// Every file of the plan with what would become of it, and everything else that would be done, in the order of the plan.
@@ -30,9 +31,9 @@ pub fn diff(host: &Host, plan: &Plan, options: &Options) -> Result<Vec<Change>, 
         for target in blockless(host, &look.state, plan, &options.edits)? {
             look.target(&target)?;
         }
-        for file in stale(host, &look.state, plan)? {
-            look.stale(file);
-        }
+        let batch = Batch { targets: Vec::new(), stale: stale(host, &look.state, plan)? };
+        look.orphans(orphans(&look.state, plan, &batch.removed()))?;
+        batch.stale.into_iter().for_each(|file| look.stale(file));
     }
     for phase in plan.phases.iter().filter(|phase| !options.skip.contains(&phase.half)) {
         for step in &phase.steps {
@@ -97,6 +98,15 @@ impl Look<'_> {
         let deed = if now == Now::Absent { Deed::Create } else { Deed::Update };
         self.changes.push(Change::new(deed, &target.path).with(difference(target, &now)));
         self.changing.insert(target.path.clone());
+        Ok(())
+    }
+
+    fn orphans(&mut self, found: BTreeSet<String>) -> Result<(), ApplyError> {
+        for unit in found {
+            if Unit::show(self.host, &unit)?.active() {
+                self.changes.push(Change::new(Deed::Restart, unit).with("a file that it read is gone"));
+            }
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use hybridge_node::disks::unit;
 use hybridge_node::plan::DiskStep;
 use hybridge_report::Finding;
 
@@ -97,30 +98,29 @@ impl Run<'_> {
     }
 
     /// Whether somebody else has mounted something there, which is left.
-    fn is_taken(&mut self, path: &str) -> bool {
-        let unit = format!("/etc/systemd/system/{}", unit_name(path));
+    fn is_taken(&mut self, path: &str) -> Result<bool, ApplyError> {
+        let unit = format!("/etc/systemd/system/{}", unit_name(path)?);
         let taken = is_mounted(self.host, path) && !self.host.path(&unit).exists();
         if taken {
             let fix = format!("unmount it if {path} is to be on the local disks");
             self.warn(Finding::warning("apply.mounted", path, "something else is mounted there, and is left").fix(fix));
         }
-        taken
+        Ok(taken)
     }
 
     fn mount(&mut self, name: &str, path: &str) -> Result<(), ApplyError> {
-        if self.is_taken(path) {
+        if self.is_taken(path)? {
             return Ok(());
         }
         let device = self.device(name);
         let found = signature(self.host, &device).map_err(|what| disk(&device, what))?;
         let uuid = found.and_then(|found| found.uuid).ok_or_else(|| disk(&device, "has no file system with a UUID".into()))?;
-        let text = unit_text("local disk", &format!("/dev/disk/by-uuid/{uuid}"), path, ("xfs", "defaults,noatime"));
-        self.mount_unit(path, text)
+        self.mount_unit(path, unit::mount(&uuid, path, "xfs"))
     }
 
     /// Writes, enables and starts a mount unit.
     fn mount_unit(&mut self, path: &str, text: String) -> Result<(), ApplyError> {
-        let unit = unit_name(path);
+        let unit = unit_name(path)?;
         self.make_parents(&format!("{path}/."), &mut Vec::new())?;
         let owner = self.host.is_system().then_some((0, 0));
         // Not ours to remove one day: a node would lose its data with the unit.
@@ -141,14 +141,13 @@ impl Run<'_> {
     }
 
     fn bind(&mut self, path: &str, source: &str, users: &[String]) -> Result<(), ApplyError> {
-        if self.is_taken(path) {
+        if self.is_taken(path)? {
             return Ok(());
         }
-        let text = unit_text("directory on the local disk", source, path, ("none", "bind"));
         if !is_mounted(self.host, path) {
             self.move_to(path, source, users)?;
         }
-        self.mount_unit(path, text)?;
+        self.mount_unit(path, unit::bind(source, path))?;
         self.state.moving.remove(path);
         // Started after the directory is where it belongs, also if an earlier run had stopped them.
         let stopped: Vec<String> = users.iter().filter(|unit| self.state.stopped.contains(*unit)).cloned().collect();
@@ -227,44 +226,6 @@ pub(crate) fn is_mounted(host: &Host, path: &str) -> bool {
     mounts(&host.text("/proc/self/mounts").ok().flatten().unwrap_or_default()).iter().any(|mount| mount.path == path)
 }
 
-fn unit_text(what: &str, device: &str, path: &str, (kind, options): (&str, &str)) -> String {
-    format!(
-        "[Unit]\nDescription={what} at {path}\n\n[Mount]\nWhat={device}\nWhere={path}\nType={kind}\nOptions={options}\n\n[Install]\nWantedBy=multi-user.target\n"
-    )
-}
-
-/// Name of the mount unit of a path, by the rules of systemd-escape(1).
-pub(crate) fn unit_name(path: &str) -> String {
-    let trimmed = path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
-    if trimmed.is_empty() {
-        return "-.mount".into();
-    }
-    let mut name = String::new();
-    for (at, byte) in trimmed.bytes().enumerate() {
-        match byte {
-            b'/' => name.push('-'),
-            b'.' if at > 0 => name.push('.'),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' => name.push(byte.into()),
-            other => name.push_str(&format!("\\x{other:02x}")),
-        }
-    }
-    name + ".mount"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mount_units_are_named_as_systemd_does_it() {
-        for (path, name) in [
-            ("/var/lib/kubelet", "var-lib-kubelet.mount"),
-            ("/mnt/k8s-disks/0", "mnt-k8s\\x2ddisks-0.mount"),
-            ("/", "-.mount"),
-            ("/.hidden//a.b/", "\\x2ehidden-a.b.mount"),
-            ("/var/log/pods", "var-log-pods.mount"),
-        ] {
-            assert_eq!(unit_name(path), name);
-        }
-    }
+fn unit_name(path: &str) -> Result<String, ApplyError> {
+    unit::name(path).ok_or_else(|| disk(path, "is no place for a mount: write an absolute path without `..`".into()))
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use hybridge_node::plan::{Edit, Plan, Step};
+use hybridge_node::hybrid::ssm;
+use hybridge_node::plan::{Edit, Plan, Step, owned};
 
 use crate::error::ApplyError;
 use crate::host::Host;
@@ -85,7 +86,8 @@ impl Target {
     pub(crate) fn of(step: &Step, host: &Host, edits: &Edits) -> Result<Option<Self>, ApplyError> {
         if let Step::Write(file) = step {
             let body = Body::File { content: file.content.clone(), mode: file.mode, owner: root_on(host) };
-            return Ok(Some(Self { path: file.path.clone(), body, secret: file.secret, ours: true }));
+            let ours = file.path != ssm::CONFIG;
+            return Ok(Some(Self { path: file.path.clone(), body, secret: file.secret, ours }));
         }
         if let Step::Symlink { path, target } = step {
             return Ok(Some(Self { path: path.clone(), body: Body::Link(target.clone()), secret: false, ours: true }));
@@ -165,29 +167,14 @@ pub(crate) enum Stale {
     Gone(String),
 }
 
-/// Files in the record that the plan no longer has.
+/// Files in the record that are no longer the plan's; none unless it holds all that the configuration writes.
 pub(crate) fn stale(host: &Host, state: &State, plan: &Plan) -> Result<Vec<Stale>, ApplyError> {
-    let steps = || plan.phases.iter().flat_map(|phase| &phase.steps);
-    let wanted = |path: &str| {
-        steps().any(|step| match step {
-            Step::Write(file) => file.path == path,
-            Step::Symlink { path: link, .. } => link == path,
-            Step::Edit { .. }
-            | Step::DaemonReload
-            | Step::Sysctl { .. }
-            | Step::Modules { .. }
-            | Step::SwapOff { .. }
-            | Step::OpenPorts { .. }
-            | Step::Disk(_)
-            | Step::RegisterSsm { .. }
-            | Step::Service { .. }
-            | Step::WaitForFile { .. }
-            | Step::ImportImage { .. }
-            | Step::PullImage { .. } => false,
-        })
-    };
     let mut stale = Vec::new();
-    for (path, digests) in state.files.iter().filter(|(path, _)| !wanted(path)) {
+    if !plan.whole {
+        return Ok(stale);
+    }
+    let ours = owned(plan);
+    for (path, digests) in state.files.iter().filter(|(path, _)| ours.binary_search(path).is_err()) {
         stale.push(match Now::at(host, path)?.digest() {
             None => Stale::Gone(path.clone()),
             Some(digest) if digests.contains(&digest) => Stale::Remove(path.clone()),
@@ -199,6 +186,9 @@ pub(crate) fn stale(host: &Host, state: &State, plan: &Plan) -> Result<Vec<Stale
 
 /// Files of others with a block of ours that the plan no longer wants, as they are to be without it.
 pub(crate) fn blockless(host: &Host, state: &State, plan: &Plan, edits: &Edits) -> Result<Vec<Target>, ApplyError> {
+    if !plan.whole {
+        return Ok(Vec::new());
+    }
     let wanted = |block: &str| {
         let steps = plan.phases.iter().flat_map(|phase| &phase.steps);
         steps.into_iter().any(|step| matches!(step, Step::Edit { path, edit: Edit::Hosts { .. } } if through_links(host, path) == block))

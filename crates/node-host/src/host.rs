@@ -74,6 +74,11 @@ impl Host {
         self.text(path).ok().flatten().map(|text| text.lines().next().unwrap_or_default().trim().to_owned())
     }
 
+    /// Whether SELinux enforces its policy; `None` without SELinux.
+    pub(crate) fn selinux_enforcing(&self) -> Option<bool> {
+        self.line("/sys/fs/selinux/enforce").map(|line| line == "1")
+    }
+
     /// Names in a directory, sorted; none if it cannot be read.
     pub(crate) fn names(&self, path: &str) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.path(path)) else { return Vec::new() };

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hybridge_node::plan::{Plan, Step, owned};
+
 use crate::apply::Run;
 use crate::command::{Call, without_credentials};
 use crate::error::{ApplyError, PutBack};
@@ -14,6 +16,8 @@ use crate::state::{Previous, State};
 
 /// Times that a unit may fail and be started again by systemd before we call it failed.
 const ATTEMPTS: usize = 3;
+/// For a unit that no plan names, in seconds.
+const ORPHAN_WAIT: u32 = 60;
 /// Lines of the journal in an error.
 const JOURNAL: &str = "20";
 
@@ -99,11 +103,49 @@ pub(crate) fn reason(host: &Host, state: &State, wanted: &Wanted<'_>, found: &Fo
     Ok((!paths.is_empty()).then(|| Change::new(Deed::Restart, wanted.unit).with(format!("changed: {}", paths.join(", ")))))
 }
 
+/// Units that no step names and that read one of the files that are about to be removed: without a restart they would go on with it.
+/// Not among them are those with files that are still ours, which the user has only left out of this run (`--daemon`), and those
+/// that are removed themselves.
+pub(crate) fn orphans(state: &State, plan: &Plan, removed: &BTreeSet<String>) -> BTreeSet<String> {
+    let ours = owned(plan);
+    let orphaned = state.services.iter().filter(|(unit, files)| {
+        let gone = removed.iter().any(|path| path.ends_with(&format!("/{unit}")));
+        let kept = files.keys().any(|path| !removed.contains(path) && ours.contains(path));
+        !gone && !kept && !is_named(plan, unit) && files.keys().any(|path| removed.contains(path))
+    });
+    orphaned.map(|(unit, _)| unit.clone()).collect()
+}
+
+fn is_named(plan: &Plan, unit: &str) -> bool {
+    let mut steps = plan.phases.iter().flat_map(|phase| &phase.steps);
+    steps.any(|step| matches!(step, Step::Service { unit: named, .. } if named == unit))
+}
+
 fn digest_now(host: &Host, path: &str) -> Result<String, ApplyError> {
     Ok(Now::at(host, path)?.digest().unwrap_or_else(|| "absent".into()))
 }
 
 impl Run<'_> {
+    /// Restarts what reads files that are gone, where it runs, and forgets it: the next plan that names it looks after it again.
+    pub(crate) fn restart_orphans(&mut self, plan: &Plan) -> Result<(), ApplyError> {
+        for name in self.state.orphans.clone() {
+            if !is_named(plan, &name) {
+                let unit = Unit::show(self.host, &name)?;
+                let wanted = Wanted { unit: &name, enable: false, files: &[], wait: ORPHAN_WAIT };
+                if unit.active() {
+                    self.reload_if_changed()?;
+                    match self.start(&wanted, &unit)? {
+                        Ok(()) => self.changed(Change::new(Deed::Restart, &name).with("a file that it read is gone")),
+                        Err(why) => return Err(self.failure(&name, why)),
+                    }
+                }
+                self.state.services.remove(&name);
+            }
+            self.state.orphans.remove(&name);
+        }
+        self.save_state()
+    }
+
     /// `daemon-reload`, if systemd has not read what we changed.
     pub(crate) fn reload_if_changed(&mut self) -> Result<(), ApplyError> {
         if self.state.reload { self.reload() } else { Ok(()) }

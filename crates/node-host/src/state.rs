@@ -25,6 +25,8 @@ pub struct State {
     pub services: BTreeMap<String, BTreeMap<String, String>>,
     /// Files of services as they were before we changed them, until the service runs with the change.
     pub previous: BTreeMap<String, Previous>,
+    /// Units that no plan names any more, and that read a file which was removed: they are restarted once.
+    pub orphans: BTreeSet<String>,
     /// A unit file has changed, and systemd has not read it yet.
     pub reload: bool,
     /// Files under temporary names that have not taken their own yet.

@@ -69,7 +69,7 @@ fn every_step_does_its_work() {
     assert_eq!(read(dir.path(), "imitation/permanent"), "10250/tcp 30000-32767/tcp ");
     let mounts = read(dir.path(), "proc/self/mounts");
     assert!(mounts.ends_with(
-        "/dev/disk/by-uuid/1234-5678 /mnt/k8s-disks/0 xfs rw 0 0\n/mnt/k8s-disks/0/containerd /var/lib/containerd none rw 0 0\n"
+        "UUID=1234-5678 /mnt/k8s-disks/0 xfs rw 0 0\n/mnt/k8s-disks/0/containerd /var/lib/containerd none rw 0 0\n"
     ));
     let log = read(dir.path(), "imitation/log");
     for call in ["modprobe br_netfilter", "mkfs.xfs -K -l su=8b /dev/md127", "swapoff /swapfile", "systemctl stop containerd.service"] {
@@ -131,7 +131,8 @@ fn what_is_left_out_is_not_stale() {
     assert!(dir.path().join("etc/systemd/system/kubelet.service.d/old.conf").exists());
     assert_eq!(done(&report), Vec::<String>::new());
     let report = apply(&machine(dir.path()), &small("version = 2\n"), &mut Unwatched, &skip(&[Half::Run])).unwrap();
-    assert_eq!(done(&report), ["update /etc/hosts", "remove /etc/systemd/system/kubelet.service.d/old.conf"]);
+    let removed = "remove /etc/systemd/system/kubelet.service.d/old.conf";
+    assert_eq!(done(&report), ["update /etc/hosts", removed, "reload systemd", "restart kubelet.service"]);
     assert_eq!(read(dir.path(), "etc/hosts"), "127.0.0.1 localhost\n");
 }
 
@@ -313,4 +314,99 @@ fn until_a_directory_is_bound_what_is_in_it_counts_and_not_the_copy() {
     tree(dir.path(), &[("/var/lib/containerd/content/blob", "pulled meanwhile\n")]);
     run(dir.path(), &whole());
     assert_eq!(read(dir.path(), "mnt/k8s-disks/0/containerd/content/blob"), "pulled meanwhile\n");
+}
+
+#[test]
+fn what_a_part_of_a_plan_does_not_name_stays_ours() {
+    let dir = prepared();
+    run(dir.path(), &earlier());
+    let old = "etc/systemd/system/kubelet.service.d/old.conf";
+    // Credentials first, as with nodes outside: the rest follows.
+    run(dir.path(), &Plan { whole: false, ..plan(vec![phase("credentials", Half::Preprocess, vec![write("/etc/aws/config", "a")])]) });
+    assert!(dir.path().join(old).exists() && read(dir.path(), "etc/hosts").contains("old.example"));
+    // `--daemon containerd`.
+    let left_out = vec![format!("/{old}"), "/etc/aws/config".to_owned()];
+    run(dir.path(), &Plan { left_out, ..small("version = 2\n") });
+    assert!(dir.path().join(old).exists() && !read(dir.path(), "etc/hosts").contains("old.example"));
+    run(dir.path(), &small("version = 2\n"));
+    assert!(!dir.path().join(old).exists() && !dir.path().join("etc/aws/config").exists());
+}
+
+#[test]
+fn the_agents_configuration_is_never_removed() {
+    use hybridge_node::hybrid::ssm::CONFIG;
+    let dir = prepared();
+    let agent = plan(vec![phase("credentials", Half::Preprocess, vec![write(CONFIG, "{}\n")])]);
+    run(dir.path(), &agent);
+    assert_eq!(done(&run(dir.path(), &agent)), Vec::<String>::new());
+    run(dir.path(), &small("version = 2\n"));
+    assert_eq!(read(dir.path(), CONFIG), "{}\n");
+}
+
+const RESOLVED: &str = "systemd-resolved.service";
+
+/// With name servers of the user's own.
+fn name_servers() -> Plan {
+    let file = "/run/systemd/resolved.conf.d/40-eks.conf";
+    let service = Step::Service { unit: RESOLVED.into(), enable: false, files: vec![file.into()], wait: 5 };
+    let mut plan = small("version = 2\n");
+    plan.phases.insert(0, phase("name-resolution", Half::Config, vec![write(file, "[Resolve]\nDNS=1.1.1.1\n"), service]));
+    plan
+}
+
+#[test]
+fn what_reads_a_removed_file_is_restarted_once() {
+    let dir = prepared();
+    tree(dir.path(), &[("/usr/lib/systemd/system/systemd-resolved.service", "")]);
+    run(dir.path(), &name_servers());
+    let expected = ["remove /run/systemd/resolved.conf.d/40-eks.conf", "restart systemd-resolved.service"];
+    let planned = hybridge_node_host::diff::diff(&machine(dir.path()), &small("version = 2\n"), &options()).unwrap();
+    let mut planned: Vec<String> = planned
+        .iter()
+        .map(|change| format!("{} {}", change.deed, change.subject))
+        .filter(|change| !change.starts_with("unchanged"))
+        .collect();
+    planned.sort();
+    assert_eq!(planned, expected);
+    assert_eq!(done(&run(dir.path(), &small("version = 2\n"))), expected);
+    assert_eq!(done(&run(dir.path(), &small("version = 2\n"))), Vec::<String>::new());
+    // Where it does not run there is nothing to restart.
+    run(dir.path(), &name_servers());
+    tree(dir.path(), &[(&format!("/imitation/units/{RESOLVED}"), "ActiveState=inactive\n")]);
+    assert_eq!(done(&run(dir.path(), &small("version = 2\n"))), expected[..1]);
+}
+
+#[test]
+fn a_restart_that_a_kill_prevented_is_made_up_for() {
+    let (mut at, mut restarts) = (0, 0);
+    loop {
+        let dir = prepared();
+        tree(dir.path(), &[("/usr/lib/systemd/system/systemd-resolved.service", "")]);
+        run(dir.path(), &name_servers());
+        let mut watch = StopAt { left: at };
+        let killed = apply(&machine(dir.path()), &small("version = 2\n"), &mut watch, &options());
+        let mut made = killed.as_ref().map(done).unwrap_or_default();
+        made.extend(done(&run(dir.path(), &small("version = 2\n"))));
+        let state = read(dir.path(), "var/lib/hybridge/node/state.json");
+        assert!(!state.contains(RESOLVED), "{at}: {state}");
+        assert!(!dir.path().join("run/systemd/resolved.conf.d/40-eks.conf").exists(), "{at}");
+        restarts += made.iter().filter(|change| *change == "restart systemd-resolved.service").count();
+        if killed.is_ok() {
+            break;
+        }
+        at += 1;
+    }
+    assert!(at > 3 && restarts > at / 2, "{restarts} of {at}");
+}
+
+/// Stops a run before one of its actions.
+struct StopAt {
+    left: usize,
+}
+
+impl hybridge_node_host::apply::Watch for StopAt {
+    fn about_to(&mut self, _action: &str) -> bool {
+        self.left = self.left.wrapping_sub(1);
+        self.left != usize::MAX
+    }
 }

@@ -8,8 +8,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use hybridge_node::facts::{Facts, FirewallKind};
-use hybridge_node_host::facts::{Part, Paths, Source, Wanted, gather, load, save};
+use hybridge_node::facts::{Facts, FirewallKind, Migrated};
+use hybridge_node::resolve::{CertificateFiles, Question, Wanted};
+use hybridge_node_host::facts::{Part, Paths, Source, gather, load, save};
 use hybridge_node_host::host::Host;
 use hybridge_node_host::migrate::migrate;
 use support::*;
@@ -28,6 +29,7 @@ fn recorded() -> tempfile::TempDir {
             ("/etc/os-release", "ID=\"amzn\"\nVERSION_ID=\"2023\"\n"),
             ("/proc/meminfo", "MemTotal:        7935360 kB\n"),
             ("/proc/sys/crypto/fips_enabled", "1\n"),
+            ("/sys/fs/selinux/enforce", "0"),
             ("/proc/net/route", "Iface\tDestination\nens5\t00000000\t0\t0003\t0\t0\t512\t00000000\t0\t0\t0\n"),
             ("/sys/devices/system/cpu/cpu0/x", ""),
             ("/sys/devices/system/cpu/cpu1/x", ""),
@@ -56,10 +58,16 @@ fn recorded() -> tempfile::TempDir {
 
 fn wanted() -> Wanted {
     Wanted {
-        programs: ["/usr/bin/nvidia-container-runtime", "/usr/bin/unpigz", "/etc/hosts"].map(String::from).into(),
-        files: ["/etc/hosts", "/etc/none", "/srv/key"].map(String::from).into(),
-        units: ["kubelet.service", "none.service"].map(String::from).into(),
-        certificate: Some(("/etc/iam/pki/server.pem".into(), "/etc/iam/pki/server.key".into())),
+        programs: ["/usr/bin/nvidia-container-runtime", "/usr/bin/unpigz", "/etc/hosts"].into(),
+        files: ["/etc/hosts", "/etc/none", "/srv/key"].into(),
+        disks: true,
+        system: true,
+        certificate: Some(CertificateFiles {
+            certificate: "/etc/iam/pki/server.pem".into(),
+            private_key: "/etc/iam/pki/server.key".into(),
+        }),
+        questions: [Question::KubeletCertificate, Question::KubeletActive, Question::ProxyFiles].into(),
+        ..Wanted::default()
     }
 }
 
@@ -77,6 +85,7 @@ fn a_recorded_machine_is_understood() {
     // Those of the machine that runs the test.
     facts.interfaces.clear();
     facts.proxies.clear();
+    facts.answers.proxy_files.remove("environment");
     facts.os.architecture = "any".into();
     insta::assert_json_snapshot!(facts);
     assert_eq!(facts.firewall.map(|firewall| firewall.kind), Some(FirewallKind::Firewalld));
@@ -143,4 +152,26 @@ fn containerd_translates_from_a_file_that_is_gone_afterwards() {
     assert_eq!(fs::read_dir(dir.path().join("run")).unwrap().count(), 0);
     let error = migrate(&host, "/usr/bin/containerd", " \n").unwrap_err();
     assert!(error.to_string().starts_with("containerd cannot translate the configuration"), "{error}");
+}
+
+#[test]
+fn only_what_is_wanted_is_looked_at() {
+    let dir = recorded();
+    let facts = gather(&machine(dir.path()), &Wanted::default(), &Paths::of(&machine(dir.path())), vec![]);
+    assert!(facts.disks.is_empty() && facts.swaps.is_empty() && facts.firewall.is_none() && facts.certificate.is_none());
+    assert!(facts.files.is_empty() && facts.programs.is_empty() && !facts.mounts.is_empty() && facts.kubelet.is_some());
+    assert_eq!(facts.answers, Default::default());
+    assert_eq!(facts.selinux_enforcing, Some(false));
+}
+
+#[test]
+fn the_users_toml_is_not_saved_and_the_file_says_so() {
+    let dir = directory();
+    let migrated = Migrated { from: "a password".into(), to: "a password".into() };
+    let path = dir.path().join("facts.json");
+    save(&Facts { migrated: Some(migrated), ..Facts::default() }, &path).unwrap();
+    assert!(!fs::read_to_string(&path).unwrap().contains("a password"));
+    let read = load(&path).unwrap();
+    assert_eq!(read.migrated, None);
+    assert!(read.missing["migrated"].contains("never saved"), "{:?}", read.missing);
 }

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hybridge_node::facts::CertificateFacts;
+use hybridge_node::resolve::CertificateFiles;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::{self, PemObject};
 
@@ -10,8 +11,8 @@ use super::Part;
 use crate::host::Host;
 
 /// Reads both files; of the key nothing is kept but its public part.
-pub(super) fn certificate(host: &Host, paths: Option<&(String, String)>) -> Part {
-    let Some((certificate, key)) = paths else { return Box::new(|_| ()) };
+pub(super) fn certificate(host: &Host, paths: Option<&CertificateFiles>) -> Part {
+    let Some(CertificateFiles { certificate, private_key: key }) = paths else { return Box::new(|_| ()) };
     let text = host.text(certificate);
     let public = public_part(host, key);
     let path = certificate.clone();
@@ -76,7 +77,10 @@ mod tests {
         std::fs::write(dir.path().join("c"), certificate).unwrap();
         std::fs::write(dir.path().join("k"), key).unwrap();
         let mut facts = hybridge_node::facts::Facts::default();
-        super::certificate(&Host::below(dir.path(), System), Some(&("/c".into(), "/k".into())))(&mut facts);
+        super::certificate(
+            &Host::below(dir.path(), System),
+            Some(&CertificateFiles { certificate: "/c".into(), private_key: "/k".into() }),
+        )(&mut facts);
         facts.certificate.unwrap()
     }
 

@@ -3,31 +3,23 @@
 mod identity;
 mod network;
 mod proxies;
+mod signature;
 mod software;
 pub(crate) mod storage;
 mod system;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use hybridge_node::facts::Facts;
+use hybridge_node::resolve::{Question, Wanted};
 
 use crate::host::Host;
 
-/// What plans ask for besides what every plan needs.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    /// Paths of programs.
-    pub programs: Vec<String>,
-    /// Paths of files whose text is needed. A private key in one of them makes it missing.
-    pub files: Vec<String>,
-    /// systemd units.
-    pub units: Vec<String>,
-    /// Paths of the certificate and the key for Roles Anywhere.
-    pub certificate: Option<(String, String)>,
-}
+pub use signature::is_signed;
 
 /// Where sysfs shows processors, redirected in tests as with nodeadm (`nodeadm/internal/system/resources.go`).
 #[derive(Clone, Debug)]
@@ -58,22 +50,36 @@ pub type Part = Box<dyn FnOnce(&mut Facts) + Send>;
 /// A source of facts that takes time.
 pub type Source<'a> = Box<dyn FnOnce() -> Part + Send + 'a>;
 
-/// Everything about the machine. `others` (IMDS, EC2, EKS …) are asked meanwhile; what they found is put in last, in their order.
+/// Everything about the machine that `wanted` says, and what every plan needs. `others` (IMDS, EC2, EKS …) are asked meanwhile; what they found is put in last, in their order.
 pub fn gather(host: &Host, wanted: &Wanted, paths: &Paths, others: Vec<Source<'_>>) -> Facts {
     let mut sources: Vec<Source<'_>> = vec![
         Box::new(|| system::machine(host, paths)),
         Box::new(|| software::version(host, "kubelet")),
         Box::new(|| software::version(host, "containerd")),
-        Box::new(|| software::firewall(host)),
-        Box::new(|| software::present(host, wanted)),
-        Box::new(|| software::kubelet_life(host)),
+        Box::new(|| software::programs(host, wanted)),
         Box::new(|| network::interfaces(host)),
-        Box::new(|| storage::disks(host)),
-        Box::new(|| storage::tables(host)),
-        Box::new(|| proxies::proxies(host)),
+        Box::new(|| storage::mounted(host)),
+        Box::new(proxies::variables),
         Box::new(|| texts(host, &wanted.files)),
         Box::new(|| identity::certificate(host, wanted.certificate.as_ref())),
     ];
+    if wanted.disks {
+        sources.push(Box::new(|| storage::disks(host)));
+    }
+    if wanted.system {
+        sources.push(Box::new(|| software::firewall(host)));
+        sources.push(Box::new(|| storage::swapped(host)));
+    }
+    let asked = |question| wanted.questions.contains(&question);
+    if asked(Question::KubeletCertificate) {
+        sources.push(Box::new(|| software::kubelet_certificate(host)));
+    }
+    if asked(Question::KubeletActive) {
+        sources.push(Box::new(|| software::kubelet_active(host)));
+    }
+    if asked(Question::ProxyFiles) {
+        sources.push(Box::new(|| proxies::files(host)));
+    }
     sources.extend(others);
     let parts: Vec<Part> = thread::scope(|scope| {
         let threads: Vec<_> = sources.into_iter().map(|source| scope.spawn(source)).collect();
@@ -85,15 +91,16 @@ pub fn gather(host: &Host, wanted: &Wanted, paths: &Paths, others: Vec<Source<'_
     facts
 }
 
-/// Texts of files; a file that is not there is no text and nothing missing.
-fn texts(host: &Host, paths: &[String]) -> Part {
+/// Texts of files; a file that is not there is no text and nothing missing, and one with a private key in it is missing.
+fn texts(host: &Host, paths: &BTreeSet<&'static str>) -> Part {
     let mut found = Vec::new();
     for path in paths {
+        let path = *path;
         match host.text(path) {
-            Ok(Some(text)) if text.contains("PRIVATE KEY-----") => found.push((path.clone(), Err("it holds a private key".to_owned()))),
-            Ok(Some(text)) => found.push((path.clone(), Ok(text))),
+            Ok(Some(text)) if text.contains("PRIVATE KEY-----") => found.push((path.to_owned(), Err("it holds a private key".to_owned()))),
+            Ok(Some(text)) => found.push((path.to_owned(), Ok(text))),
             Ok(None) => {}
-            Err(error) => found.push((path.clone(), Err(error.to_string()))),
+            Err(error) => found.push((path.to_owned(), Err(error.to_string()))),
         }
     }
     Box::new(move |facts| {
@@ -129,13 +136,18 @@ pub enum FileError {
     },
 }
 
-/// Writes facts as JSON, for root only: texts of files are among them.
+/// Writes facts as JSON, for root only: texts of files are among them. What containerd made of the user's TOML is left out, as it may
+/// hold passwords of registries; the file says so.
 ///
 /// # Errors
 ///
 /// If the file cannot be written.
 pub fn save(facts: &Facts, path: &Path) -> Result<(), FileError> {
-    let text = serde_json::to_string_pretty(facts).map_err(|source| FileError::Content { path: path.into(), source })?;
+    let mut facts = facts.clone();
+    if facts.migrated.take().is_some() {
+        facts.missing.insert("migrated".into(), "it is never saved, as the text may hold passwords of registries".into());
+    }
+    let text = serde_json::to_string_pretty(&facts).map_err(|source| FileError::Content { path: path.into(), source })?;
     crate::commit::write_file(path, (text + "\n").as_bytes(), 0o600, None).map_err(|source| FileError::File { path: path.into(), source })
 }
 

@@ -1,16 +1,19 @@
 //! What is installed.
 
+use std::collections::BTreeSet;
+
 use hybridge_node::facts::{Firewall, FirewallKind};
 use hybridge_node::version::Version;
 
-use super::{Part, Wanted};
+use hybridge_node::resolve::Wanted;
+
+use super::Part;
 use crate::command::Call;
 use crate::firewall::{allowed, words};
 use crate::host::Host;
 
-/// Where systemd looks for units.
-const UNITS: [&str; 5] =
-    ["/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+/// Says where others' credential provider for ECR is, as with EC2's nodeadm.
+const ECR_PROVIDER: &str = "ECR_CREDENTIAL_PROVIDER_BIN_PATH";
 
 /// Version of kubelet or containerd: the image's note of it (`/etc/eks/kubelet-version.txt`), which costs nothing, else the program's
 /// own word.
@@ -36,12 +39,12 @@ fn asked(host: &Host, name: &str) -> Result<Version, String> {
     output.stdout.parse().map_err(|error: hybridge_node::version::NoVersion| error.to_string())
 }
 
-/// Programs and units that are wanted and there.
-pub(super) fn present(host: &Host, wanted: &Wanted) -> Part {
-    let programs: Vec<String> = wanted.programs.iter().filter(|path| host.executable(path)).cloned().collect();
-    let there = |unit: &&String| UNITS.iter().any(|dir| host.path(&format!("{dir}/{unit}")).exists());
-    let units: Vec<String> = wanted.units.iter().filter(there).cloned().collect();
-    Box::new(move |facts| (facts.programs, facts.units) = (programs, units))
+/// Programs that are wanted and there, others' credential provider among them.
+pub(super) fn programs(host: &Host, wanted: &Wanted) -> Part {
+    let provider = std::env::var(ECR_PROVIDER).ok().filter(|path| !path.is_empty());
+    let paths: BTreeSet<&str> = wanted.programs.iter().copied().chain(provider.as_deref()).collect();
+    let programs: Vec<String> = paths.into_iter().filter(|path| host.executable(path)).map(String::from).collect();
+    Box::new(move |facts| (facts.programs, facts.ecr_provider) = (programs, provider))
 }
 
 /// The firewall that runs.
@@ -74,16 +77,18 @@ fn ufw(host: &Host) -> Result<Option<Firewall>, String> {
     Ok(active.then(|| Firewall { kind: FirewallKind::Ufw, open: allowed(&status.stdout) }))
 }
 
-/// Whether a kubelet runs already, and its serving certificate: only the certificate of a file that holds the key too.
-pub(super) fn kubelet_life(host: &Host) -> Part {
+/// The serving certificate of a kubelet's earlier life: only the certificate of a file that holds the key too.
+pub(super) fn kubelet_certificate(host: &Host) -> Part {
     let pem = host.text("/var/lib/kubelet/pki/kubelet-server-current.pem").ok().flatten();
     let certificate = pem.as_deref().and_then(super::identity::first_certificate);
+    Box::new(move |facts| facts.answers.kubelet_certificate = certificate)
+}
+
+/// Whether a kubelet runs already.
+pub(super) fn kubelet_active(host: &Host) -> Part {
     let active = host.ask(&Call::question("systemctl", ["is-active", "kubelet.service"])).map(|output| output.stdout.trim() == "active");
-    Box::new(move |facts| {
-        facts.answers.kubelet_certificate = certificate;
-        match active {
-            Ok(active) => facts.answers.kubelet_active = Some(active),
-            Err(error) => drop(facts.missing.insert("kubelet.service".into(), hybridge_report::chain(&error))),
-        }
+    Box::new(move |facts| match active {
+        Ok(active) => facts.answers.kubelet_active = Some(active),
+        Err(error) => drop(facts.missing.insert("kubelet.service".into(), hybridge_report::chain(&error))),
     })
 }

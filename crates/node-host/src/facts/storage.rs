@@ -77,20 +77,22 @@ pub(crate) fn signature(host: &Host, device: &str) -> Result<Option<Signature>, 
     Ok(Some(Signature { kind: kind.unwrap_or(&"something").to_string(), uuid }))
 }
 
-/// Mounts and swaps.
-pub(super) fn tables(host: &Host) -> Part {
-    let mounted = host.text("/proc/self/mounts");
-    let swapped = host.text("/proc/swaps");
-    Box::new(move |facts| {
-        match mounted {
-            Ok(text) => facts.mounts = mounts(&text.unwrap_or_default()),
-            Err(error) => drop(facts.missing.insert("mounts".into(), error.to_string())),
-        }
+/// Mounts.
+pub(super) fn mounted(host: &Host) -> Part {
+    let text = host.text("/proc/self/mounts");
+    Box::new(move |facts| match text {
+        Ok(text) => facts.mounts = mounts(&text.unwrap_or_default()),
+        Err(error) => drop(facts.missing.insert("mounts".into(), error.to_string())),
+    })
+}
+
+/// Swap that is on.
+pub(super) fn swapped(host: &Host) -> Part {
+    let text = host.text("/proc/swaps");
+    Box::new(move |facts| match text {
         // A kernel without swap has no such file.
-        match swapped {
-            Ok(text) => facts.swaps = swaps(&text.unwrap_or_default()),
-            Err(error) => drop(facts.missing.insert("swaps".into(), error.to_string())),
-        }
+        Ok(text) => facts.swaps = swaps(&text.unwrap_or_default()),
+        Err(error) => drop(facts.missing.insert("swaps".into(), error.to_string())),
     })
 }
 

@@ -17,6 +17,7 @@ pub(super) fn machine(host: &Host, paths: &Paths) -> Part {
     let memory = memory(&host.text("/proc/meminfo").ok().flatten().unwrap_or_default());
     let vendors = pci_vendors(host);
     let fips = host.line("/proc/sys/crypto/fips_enabled").is_some_and(|line| line == "1");
+    let enforcing = host.selinux_enforcing();
     Box::new(move |facts| {
         let mut miss = |key: &str, why: &str| drop(facts.missing.insert(key.into(), why.into()));
         if os.id.is_empty() {
@@ -29,7 +30,7 @@ pub(super) fn machine(host: &Host, paths: &Paths) -> Part {
             miss("memory", "/proc/meminfo has no MemTotal");
         }
         (facts.os, facts.cpus, facts.memory) = (os, cpus, memory.unwrap_or_default());
-        (facts.pci_vendors, facts.fips) = (vendors, fips);
+        (facts.pci_vendors, facts.fips, facts.selinux_enforcing) = (vendors, fips, enforcing);
     })
 }
 
