@@ -17,7 +17,7 @@ use crate::netns::Netns;
 /// Left out on purpose: `taint-eviction-controller` and `pod-garbage-collector-controller`, so that no pod is deleted because its node
 /// is away (minutes later, at that); `serviceaccount-token-controller`, as pods get their tokens from the API server; whatever is for
 /// services, volumes and other workloads.
-const CONTROLLERS: [&str; 8] = [
+const CONTROLLERS: [&str; 9] = [
     "deployment-controller",
     "replicaset-controller",
     // Takes away the taint `node.kubernetes.io/not-ready`, with which the API server admits every node.
@@ -31,6 +31,8 @@ const CONTROLLERS: [&str; 8] = [
     // Makes the account `default` of a new namespace, and `kube-root-ca.crt`, which every pod mounts.
     "serviceaccount-controller",
     "root-ca-certificate-publisher-controller",
+    // Signs the serving certificates of kubelets, once somebody has approved them.
+    "certificatesigningrequest-signing-controller",
 ];
 
 /// Between two looks at the audit log, which is read whole.
@@ -71,11 +73,14 @@ impl Controllers {
         fs::create_dir_all(&home).map_err(|source| RealError::File { path: home.clone(), source })?;
         let authority = home.join("authority.crt");
         write(&authority, kube.authority())?;
+        let signing = kube.authority_files();
         let flags = [
             format!("--controllers={}", CONTROLLERS.join(",")),
             // The user's own rights are few: each controller has an account with a role, which it makes a token for.
             "--use-service-account-credentials=true".into(),
             format!("--root-ca-file={}", authority.display()),
+            format!("--cluster-signing-cert-file={}", signing[0].display()),
+            format!("--cluster-signing-key-file={}", signing[1].display()),
         ];
         let mut manager = MANAGER.start(kube, ns, directory, &flags)?;
         let mut scheduler = SCHEDULER.start(kube, ns, directory, &[])?;

@@ -11,6 +11,20 @@ use sha2::{Digest as _, Sha256};
 use super::RealError;
 use super::process::{run, write};
 
+/// Waits to be told to end, as the sandbox of every pod has to.
+const PAUSE: &str = "#include <signal.h>
+#include <unistd.h>
+static void end(int signal) { (void)signal; _exit(0); }
+int main(void) { signal(SIGTERM, end); signal(SIGINT, end); for (;;) pause(); }
+";
+
+/// Writes an archive with an image of this name for the sandboxes of pods; the compiled program stays beside it.
+pub(crate) fn pause(name: &str, to: &Path) -> Result<(), RealError> {
+    let program = to.with_file_name("pause");
+    compile(PAUSE, &program)?;
+    archive(&program, name, to)
+}
+
 /// Compiles a C program so that it needs no library.
 pub(super) fn compile(source: &str, program: &Path) -> Result<(), RealError> {
     let file = program.with_extension("c");

@@ -38,6 +38,10 @@ const HOME: &str = "kube-apiserver";
 /// In that folder.
 const AUDIT_LOG: &str = "audit.jsonl";
 
+/// In that folder: the certificate authority of everything in the cluster, and its key.
+const AUTHORITY: &str = "authority.crt";
+const AUTHORITY_KEY: &str = "authority.key";
+
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /// Who may log in.
@@ -89,7 +93,7 @@ pub struct Kube {
     address: SocketAddr,
     authority: String,
     issuer: ClientIssuer,
-    audit_log: PathBuf,
+    home: PathBuf,
 }
 
 impl Kube {
@@ -108,8 +112,8 @@ impl Kube {
         let api = start_api(&parts, ns, (address, &pki, webhook), directory)?;
         let address = SocketAddr::from((address, PORT));
         let Pki { authority, issuer, .. } = pki;
-        let audit_log = directory.join(HOME).join(AUDIT_LOG);
-        let mut kube = Self { _api: api, _etcd: etcd, ns: ns.clone(), address, authority, issuer, audit_log };
+        let home = directory.join(HOME);
+        let mut kube = Self { _api: api, _etcd: etcd, ns: ns.clone(), address, authority, issuer, home };
         let admin = kube.server(ns, User::Admin);
         kube._api.wait_until(|| admin.get("/readyz").is_ok_and(|reply| reply.status == 200))?;
         Ok(kube)
@@ -123,6 +127,11 @@ impl Kube {
     /// The certificate authority (PEM) of its certificate.
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// Files of the certificate authority and its key.
+    pub(super) fn authority_files(&self) -> [PathBuf; 2] {
+        [AUTHORITY, AUTHORITY_KEY].map(|name| self.home.join(name))
     }
 
     /// For requests as `user` from a namespace that has a route to it.
@@ -175,6 +184,8 @@ fn start_api(
 ) -> Result<Process, RealError> {
     let home = directory.join(HOME);
     fs::create_dir_all(&home).map_err(|source| RealError::File { path: home.clone(), source })?;
+    // Whom kubelets take logs and commands from; the name is kubeadm's.
+    let kubelet_client = pki.issuer.client("kube-apiserver-kubelet-client", "system:masters")?;
     let tokens: String = User::ALL.into_iter().map(User::line).collect();
     for (name, content) in [
         ("tls.crt", &pki.certificate),
@@ -182,7 +193,10 @@ fn start_api(
         ("account.key", &pki.account_key),
         ("account.pub", &pki.account_public_key),
         ("tokens.csv", &tokens),
-        ("authority.crt", &pki.authority),
+        (AUTHORITY, &pki.authority),
+        (AUTHORITY_KEY, &pki.authority_key),
+        ("kubelet-client.crt", &kubelet_client.0),
+        ("kubelet-client.key", &kubelet_client.1),
         ("audit-policy.json", &audit::POLICY.to_owned()),
     ] {
         write(&home.join(name), content)?;
@@ -195,7 +209,10 @@ fn start_api(
         .args([file("tls-cert-file", "tls.crt"), file("tls-private-key-file", "tls.key"), file("cert-dir", "")])
         .args([file("service-account-key-file", "account.pub"), file("service-account-signing-key-file", "account.key")])
         .args(["--service-account-issuer=https://kubernetes.default.svc".into(), format!("--service-cluster-ip-range={SERVICES}")])
-        .args([file("token-auth-file", "tokens.csv"), file("client-ca-file", "authority.crt")])
+        .args([file("token-auth-file", "tokens.csv"), file("client-ca-file", AUTHORITY)])
+        // Nodes of an EKS cluster are reached by address, and show a certificate that the cluster has signed.
+        .args([file("kubelet-client-certificate", "kubelet-client.crt"), file("kubelet-client-key", "kubelet-client.key")])
+        .args([file("kubelet-certificate-authority", AUTHORITY), "--kubelet-preferred-address-types=InternalIP".into()])
         .arg("--authorization-mode=Node,RBAC")
         .args([file("audit-policy-file", "audit-policy.json"), file("audit-log-path", AUDIT_LOG)])
         // No Endpoints object of this server: one on loopback would be invalid, and nobody asks for it.

@@ -6,7 +6,7 @@
 
 mod controllers;
 mod helm;
-mod image;
+pub(crate) mod image;
 mod kube;
 mod moto;
 mod node;

@@ -206,9 +206,8 @@ impl Host {
     }
 
     fn import_pause(&self) -> Result<(), RealError> {
-        let (program, archive) = (self.directory.join("pause"), self.directory.join("pause.tar"));
-        image::compile(config::PAUSE, &program)?;
-        image::archive(&program, config::PAUSE_IMAGE, &archive)?;
+        let archive = self.directory.join("pause.tar");
+        image::pause(config::PAUSE_IMAGE, &archive)?;
         self.import(&archive, config::PAUSE_IMAGE)
     }
 

@@ -8,6 +8,8 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose
 pub(super) struct Pki {
     /// The certificate authority, which clients trust.
     pub(super) authority: String,
+    /// The authority's key, for the controller that signs what nodes ask for.
+    pub(super) authority_key: String,
     /// The server's certificate, for its addresses.
     pub(super) certificate: String,
     /// Its key.
@@ -49,11 +51,13 @@ impl Pki {
         let names: Vec<String> = addresses.iter().map(ToString::to_string).chain(["kubernetes.default.svc".into()]).collect();
         let mut server = CertificateParams::new(names)?;
         server.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+        let authority_key_pem = authority_key.serialize_pem();
         let issuer = Issuer::new(authority, authority_key);
         let certificate = server.signed_by(&key, &issuer)?.pem();
         let account = KeyPair::generate()?;
         Ok(Self {
             authority: authority_pem,
+            authority_key: authority_key_pem,
             certificate,
             key: key.serialize_pem(),
             account_key: account.serialize_pem(),

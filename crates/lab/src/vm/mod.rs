@@ -11,6 +11,7 @@ mod agent;
 mod error;
 mod guest;
 mod image;
+pub mod node;
 mod places;
 mod qemu;
 mod tap;

@@ -45,7 +45,7 @@ impl Kube {
     ///
     /// The server writes an entry just after its answer, so what was answered this moment may be missing.
     pub fn audit(&self) -> Result<Vec<AuditEntry>, RealError> {
-        let path = &self.audit_log;
+        let path = &self.home.join(super::AUDIT_LOG);
         // It begins with the first request.
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

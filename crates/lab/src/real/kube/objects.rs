@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Kube, User};
 use crate::http::Reply;
@@ -29,6 +29,26 @@ impl Kube {
     pub fn delete(&self, path: &str) -> Result<(), RealError> {
         let reply = self.server(&self.ns, User::Admin).send("DELETE", path, None)?;
         read(&format!("DELETE {path}"), &reply).map(drop)
+    }
+
+    /// Approves what kubelets ask for to serve logs and commands with, as EKS does: each for its own node, and nothing else.
+    ///
+    /// The controllers sign what is approved.
+    pub fn approve_serving_certificates(&self) -> Result<(), RealError> {
+        const REQUESTS: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+        let list = self.get(REQUESTS)?.unwrap_or_default();
+        let requests = list["items"].as_array().into_iter().flatten();
+        for request in requests.filter(|request| is_serving(request) && request.pointer("/status/conditions").is_none()) {
+            let mut approved = request.clone();
+            approved["status"]["conditions"] = json!([{
+                "type": "Approved", "status": "True", "reason": "LabApprove", "message": "a kubelet's serving certificate",
+            }]);
+            let path = format!("{REQUESTS}/{}/approval", request["metadata"]["name"].as_str().unwrap_or_default());
+            let body = approved.to_string();
+            let reply = self.server(&self.ns, User::Admin).send("PUT", &path, Some(("application/json", body.as_bytes())))?;
+            read(&format!("PUT {path}"), &reply)?;
+        }
+        Ok(())
     }
 
     /// Asks for an object again and again until `ready` says so of it (of `None` while there is none), and returns it.
@@ -60,6 +80,12 @@ impl Kube {
 pub fn condition(object: &Value, kind: &str) -> bool {
     let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
     conditions.is_some_and(|all| all.iter().any(|one| one["type"] == kind && one["status"] == "True"))
+}
+
+/// Whether a request for a certificate is that of a node's kubelet for its server.
+fn is_serving(request: &Value) -> bool {
+    let text = |path: &str| request.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    text("/spec/signerName") == "kubernetes.io/kubelet-serving" && text("/spec/username").starts_with("system:node:")
 }
 
 /// What tells why an object is not as it should be: its status, if it has one.

@@ -37,6 +37,8 @@ impl TokenWebhook {
             format!("--authentication-token-webhook-config-file={}", file.display()),
             "--authentication-token-webhook-version=v1".into(),
             format!("--authentication-token-webhook-cache-ttl={BELIEVED}"),
+            // Whom the webhook calls a node may change its own Node and pods only, as on EKS.
+            "--enable-admission-plugins=NodeRestriction".into(),
         ])
     }
 }

@@ -7,13 +7,6 @@ use serde_json::{Value, json};
 /// The image of the container that holds a pod's namespaces.
 pub(super) const PAUSE_IMAGE: &str = "hybridge.test/pause:1";
 
-/// Waits to be told to end, as the sandbox of every pod has to.
-pub(super) const PAUSE: &str = "#include <signal.h>
-#include <unistd.h>
-static void end(int signal) { (void)signal; _exit(0); }
-int main(void) { signal(SIGTERM, end); signal(SIGINT, end); for (;;) pause(); }
-";
-
 /// A node is not ready without a network for pods. This one is never used: pods of these tests are on the host's network.
 pub(super) const CNI: &str = r#"{"cniVersion": "1.0.0", "name": "host-network-only", "plugins": [{"type": "loopback"}]}"#;
 
