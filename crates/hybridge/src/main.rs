@@ -2,6 +2,8 @@
 
 mod args;
 mod completion;
+#[cfg(test)]
+mod documented;
 mod gateway;
 mod lab;
 mod node;

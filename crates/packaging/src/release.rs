@@ -8,8 +8,10 @@ use crate::tree::{DATA, PROGRAM, Tree, TreeError, gzip, sha256};
 use crate::{Architecture, Source};
 
 /// What stands in the archives besides programs, licences and what is made from the command lines.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 6] = [
     ("lib/systemd/system/hybridge-gateway.service", include_str!("../../../packaging/hybridge-gateway.service")),
+    ("lib/systemd/system/hybridge-node-config.service", include_str!("../../../packaging/node/hybridge-node-config.service")),
+    ("lib/systemd/system/hybridge-node-run.service", include_str!("../../../packaging/node/hybridge-node-run.service")),
     ("lib/sysctl.d/50-hybridge-gateway.conf", include_str!("../../../packaging/50-hybridge-gateway.conf")),
     ("share/doc/hybridge/README.md", include_str!("../../../packaging/README.md")),
     ("share/doc/hybridge/gateway.env", include_str!("../../../packaging/gateway.env")),
@@ -104,6 +106,8 @@ mod tests {
             "755 bin/hybridge-gateway",
             "644 lib/sysctl.d/50-hybridge-gateway.conf",
             "644 lib/systemd/system/hybridge-gateway.service",
+            "644 lib/systemd/system/hybridge-node-config.service",
+            "644 lib/systemd/system/hybridge-node-run.service",
             "644 share/doc/hybridge/README.md",
             "644 share/doc/hybridge/gateway.env",
             "644 share/licenses/hybridge/LICENSE",

@@ -57,19 +57,33 @@ fn every_linked_crate_has_its_licence_among_the_texts() {
 
 /// It says what is wrong on stderr, and ends well all the same for a key that it does not know.
 #[test]
-fn systemd_has_nothing_against_the_unit() {
+fn systemd_has_nothing_against_the_units() {
     let folder = tempfile::tempdir().unwrap();
-    let check = |text: &str| {
-        let unit = folder.path().join("hybridge-gateway.service");
-        // The program is not installed here.
-        std::fs::write(&unit, text.replace("/usr/local/bin/hybridge-gateway", "/bin/true")).unwrap();
-        let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output();
-        let output = output.expect("`cargo xtask test` installs systemd-analyze (Debian: systemd)");
+    let check = |units: &[(&str, &str)]| {
+        let mut verify = Command::new("systemd-analyze");
+        verify.args(["verify", "--man=no"]);
+        for (name, text) in units {
+            let unit = folder.path().join(name);
+            // The programs are not installed here.
+            let text = text.replace("/usr/local/bin/hybridge-gateway", "/bin/true").replace("/usr/local/bin/hybridge", "/bin/true");
+            std::fs::write(&unit, text).unwrap();
+            verify.arg(unit);
+        }
+        let output = verify.output().expect("`cargo xtask test` installs systemd-analyze (Debian: systemd)");
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    let unit = include_str!("../../../packaging/hybridge-gateway.service");
-    assert_eq!(check(unit), (true, String::new()));
-    assert_ne!(check(&unit.replace("NoNewPrivileges=", "NoNewPrivilege=")), (true, String::new()), "nothing would be found");
+    let good = (true, String::new());
+    let gateway = include_str!("../../../packaging/hybridge-gateway.service");
+    assert_eq!(check(&[("hybridge-gateway.service", gateway)]), good);
+    let wrong = gateway.replace("NoNewPrivileges=", "NoNewPrivilege=");
+    assert_ne!(check(&[("hybridge-gateway.service", &wrong)]), good, "nothing would be found");
+
+    let config = include_str!("../../../packaging/node/hybridge-node-config.service");
+    let run = include_str!("../../../packaging/node/hybridge-node-run.service");
+    assert_eq!(check(&[("hybridge-node-config.service", config), ("hybridge-node-run.service", run)]), good);
+    let wrong = run.replace("Requires=hybridge-node-config.service", "Requires=hybridge-node-confg.service");
+    let wrong = check(&[("hybridge-node-config.service", config), ("hybridge-node-run.service", &wrong)]);
+    assert_ne!(wrong, good, "nothing would be found");
 }
 
 /// What is enough of an ELF header for the packer: a static program for x86-64.

@@ -124,6 +124,43 @@ impl Skips {
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.into_iter().map(|(name, _)| name)
     }
+
+    /// All names with what each leaves out, for documents; names of the same thing stand together.
+    pub fn meanings() -> Vec<(Vec<&'static str>, &'static str)> {
+        let mut rows: Vec<(What, Vec<&'static str>)> = Vec::new();
+        for (name, what) in NAMES {
+            match rows.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, names)) => names.push(name),
+                None => rows.push((what, vec![name])),
+            }
+        }
+        rows.into_iter().map(|(what, names)| (names, meaning(what))).collect()
+    }
+}
+
+fn meaning(what: What) -> &'static str {
+    match what {
+        What::Check(Check::Installed) => "kubelet and containerd are installed",
+        What::Check(Check::Cni) => "ufw or firewalld lets in the overlay of the CNI, 8472/udp or 4789/udp",
+        What::Check(Check::NodeIp) => "the node's address is its own, and in the cluster's remote node networks",
+        What::Check(Check::Credentials) => "certificate and key are there, in date, belong together, and have the node's name",
+        What::Check(Check::KubeletCertificate) => "a serving certificate that is there is of this cluster",
+        What::Check(Check::SsmEndpoint) => "Systems Manager's endpoint can be reached",
+        What::Check(Check::RolesAnywhereEndpoint) => "Roles Anywhere's endpoint can be reached",
+        What::Check(Check::AwsAuthentication) => "STS knows the node's credentials",
+        What::Check(Check::ApiEndpoint) => "the API server answers, with a certificate of the cluster",
+        What::Check(Check::ApiAuthentication) => "the API server knows the node",
+        What::Check(Check::VersionSkew) => "the kubelet is not newer than the API server, and not too old",
+        What::Check(Check::ApiEndpointResolution) => "the API server's name has an address",
+        What::Check(Check::Proxy) => "shell, services and package manager have the same proxy",
+        What::Check(Check::NodeInactive) => "no other node runs here (a warning)",
+        What::Check(Check::ClusterAccess) => "the cluster has an access entry for the node's role, of type HYBRID_LINUX",
+        What::Check(Check::Clock) => "the clock is that of AWS",
+        What::Check(Check::System) => "no swap partition, no noexec where programs lie; SELinux (a warning)",
+        What::Half(Half::Preprocess) => "the first half outside: credentials, kernel settings, swap, firewall",
+        What::Half(Half::Config) => "files",
+        What::Half(Half::Run) => "disks and services",
+    }
 }
 
 fn what(name: &str) -> Result<What, Finding> {
