@@ -307,7 +307,8 @@ fn hybrid_with_ssm() {
         machine.write("/config.yaml", fixture(&format!("{case}/config.yaml")));
         let skip = ["init", "--skip", "run", "--skip", NO_NETWORK, "-c", "file://config.yaml"];
         machine.run("nodeadm", &skip).expect(0);
-        let registered = "-register -y -region us-west-2 -id 57be8cce-1137-32d4-ce32-ba044ea5df48 -code ys25k3gpt8zzyl9jhn6gq8rj3519owjelyz7\n";
+        let registered =
+            "-register -y -region us-west-2 -id 57be8cce-1137-32d4-ce32-ba044ea5df48 -code ys25k3gpt8zzyl9jhn6gq8rj3519owjelyz7\n";
         assert_eq!(machine.read("/opt/registered"), registered);
         same_bytes(&machine, "/etc/kubernetes/pki/ca.crt", &format!("{case}/expected-ca-crt"));
         same_bytes(&machine, CONTAINERD, &format!("{case}/expected-containerd-config"));

@@ -94,10 +94,8 @@ impl Cloud {
         let aws = account();
         let identity = Identity::new(&[NEAR], &NAMES).unwrap();
         let at = |port| SocketAddr::from((NEAR, port));
-        let servers = [
-            aws.serve_tls(&ns, at(443), &identity).unwrap(),
-            Authenticator::new(&aws, CLUSTER).serve(&ns, at(8443), &identity).unwrap(),
-        ];
+        let servers =
+            [aws.serve_tls(&ns, at(443), &identity).unwrap(), Authenticator::new(&aws, CLUSTER).serve(&ns, at(8443), &identity).unwrap()];
         let webhook = TokenWebhook { url: format!("https://{NEAR}:8443{PATH}"), authority: identity.authority().into() };
         let kube = Kube::start_with(&ns, NEAR, &directory, Some(&webhook)).unwrap();
         let controllers = Controllers::start(&kube, &ns, &directory).unwrap();
@@ -264,7 +262,8 @@ impl Joining<'_> {
         }
         let name = json!({"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}});
         let script = "trap 'exit 0' TERM; echo hello from $NODE; while :; do sleep 1 & wait; done";
-        let container = json!({"name": "echo", "image": TEST_IMAGE, "imagePullPolicy": "Never", "env": [name], "command": ["sh", "-c", script]});
+        let container =
+            json!({"name": "echo", "image": TEST_IMAGE, "imagePullPolicy": "Never", "env": [name], "command": ["sh", "-c", script]});
         let spec = json!({"tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 5, "containers": [container]});
         let template = json!({"metadata": {"labels": {"app": "echo"}}, "spec": spec});
         let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": "echo"}}, "template": template});

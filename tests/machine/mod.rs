@@ -74,7 +74,21 @@ impl Machine {
     /// To be called within `isolated`: mounts and everything that runs end with the test.
     pub(crate) fn new(kubelet: &str, containerd: &str) -> Self {
         let machine = Self { root: fresh_root(), environment: BTreeMap::new() };
-        for directory in ["etc/eks", "opt/hybridge/bin", "opt/local", "opt/stand-ins", "var/lib", "var/log", "run", "tmp", "root", "dev", "proc", "sys", "usr"] {
+        for directory in [
+            "etc/eks",
+            "opt/hybridge/bin",
+            "opt/local",
+            "opt/stand-ins",
+            "var/lib",
+            "var/log",
+            "run",
+            "tmp",
+            "root",
+            "dev",
+            "proc",
+            "sys",
+            "usr",
+        ] {
             fs::create_dir_all(machine.path(directory)).unwrap();
         }
         // Debian and Amazon Linux have merged /bin, /lib and /sbin into /usr.

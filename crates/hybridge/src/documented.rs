@@ -122,10 +122,14 @@ fn every_code_of_a_finding_stands_on_the_page_and_no_other() {
 
 /// Lines of `sh` blocks, and what units start, that begin with a program of ours.
 fn commands(program: &str) -> Vec<String> {
-    let blocks = [README, NODE, ARCHIVE].into_iter().flat_map(|page| page.split("```sh\n").skip(1)).filter_map(|rest| rest.split("```").next());
+    let blocks =
+        [README, NODE, ARCHIVE].into_iter().flat_map(|page| page.split("```sh\n").skip(1)).filter_map(|rest| rest.split("```").next());
     let units = UNITS.iter().flat_map(|unit| unit.lines()).filter_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/"));
     let lines = blocks.flat_map(str::lines).map(str::trim).chain(units);
-    lines.filter(|line| line.starts_with(&format!("{program} "))).map(|line| line.split([';', '>', '|', '#']).next().unwrap().to_owned()).collect()
+    lines
+        .filter(|line| line.starts_with(&format!("{program} ")))
+        .map(|line| line.split([';', '>', '|', '#']).next().unwrap().to_owned())
+        .collect()
 }
 
 #[test]

@@ -68,9 +68,7 @@ fn every_step_does_its_work() {
     assert_eq!(read(dir.path(), "mnt/k8s-disks/0/containerd/content/blob"), "blob\n");
     assert_eq!(read(dir.path(), "imitation/permanent"), "10250/tcp 30000-32767/tcp ");
     let mounts = read(dir.path(), "proc/self/mounts");
-    assert!(mounts.ends_with(
-        "UUID=1234-5678 /mnt/k8s-disks/0 xfs rw 0 0\n/mnt/k8s-disks/0/containerd /var/lib/containerd none rw 0 0\n"
-    ));
+    assert!(mounts.ends_with("UUID=1234-5678 /mnt/k8s-disks/0 xfs rw 0 0\n/mnt/k8s-disks/0/containerd /var/lib/containerd none rw 0 0\n"));
     let log = read(dir.path(), "imitation/log");
     for call in ["modprobe br_netfilter", "mkfs.xfs -K -l su=8b /dev/md127", "swapoff /swapfile", "systemctl stop containerd.service"] {
         assert_eq!(log.matches(&format!("{call}\n")).count(), 1, "{call}:\n{log}");

@@ -145,7 +145,8 @@ fn configuration(arguments: &Init, skips: &mut Skips) -> Result<(NodeConfig, Opt
         }
         Decision::Use { config, withheld } => {
             if !withheld.is_empty() && !skips.half(Half::Config) {
-                let what = format!("does not hold {}, which may be secret, so the files of this node stay as they are", withheld.join(", "));
+                let what =
+                    format!("does not hold {}, which may be secret, so the files of this node stay as they are", withheld.join(", "));
                 let place = arguments.sources.sources.join(", ");
                 tell::findings([&Finding::warning("cache.withheld", place, what).fix("name the source of the configuration with -c")]);
                 skips.leave_out(Half::Config);
@@ -272,7 +273,7 @@ fn gather(host: &Host, config: &NodeConfig, gathering: &Gathering<'_>) -> Result
             let found = aws::block_on(aws::facts(config, wanted, asking, Facts::default()));
             Box::new(move |facts: &mut Facts| aws::put(found, facts))
         });
-        machine::gather(host, &of_machine(wanted), &Paths::from_env(host), vec![ask])
+        machine::gather(host, wanted, &Paths::from_env(host), vec![ask])
     } else {
         outside(host, config, &wanted, gathering)?
     };
@@ -291,14 +292,8 @@ struct Gathering<'a> {
     options: &'a Options,
 }
 
-fn of_machine(wanted: &Wanted) -> machine::Wanted {
-    let texts = |set: &std::collections::BTreeSet<&'static str>| set.iter().map(ToString::to_string).collect();
-    let certificate = wanted.certificate.as_ref().map(|files| (files.certificate.clone(), files.private_key.clone()));
-    machine::Wanted { programs: texts(&wanted.programs), files: texts(&wanted.files), units: Vec::new(), certificate }
-}
-
 fn outside(host: &Host, config: &NodeConfig, wanted: &Wanted, gathering: &Gathering<'_>) -> Result<Facts, Stopped> {
-    let mut facts = machine::gather(host, &of_machine(wanted), &Paths::from_env(host), Vec::new());
+    let mut facts = machine::gather(host, wanted, &Paths::from_env(host), Vec::new());
     let mut asking = gathering.asking.clone();
     // Held until AWS has been asked.
     let mut tried = None;
@@ -310,7 +305,7 @@ fn outside(host: &Host, config: &NodeConfig, wanted: &Wanted, gathering: &Gather
             tried = Some(kept);
         } else if !gathering.dry_run {
             apply(host, &first, &mut Told::default(), gathering.options).map_err(Stopped::Apply)?;
-            facts = machine::gather(host, &of_machine(wanted), &Paths::from_env(host), Vec::new());
+            facts = machine::gather(host, wanted, &Paths::from_env(host), Vec::new());
         }
     }
     tell::progress("asking AWS and the cluster");

@@ -252,7 +252,9 @@ impl Drop for Witness {
             return;
         }
         match self.keep() {
-            Ok(words) => eprintln!("the journal of machine `{}` is in {}; its last words:\n{words}", self.machine.name(), self.log.display()),
+            Ok(words) => {
+                eprintln!("the journal of machine `{}` is in {}; its last words:\n{words}", self.machine.name(), self.log.display())
+            }
             Err(error) => eprintln!("the journal of machine `{}` cannot be had: {}", self.machine.name(), hybridge_report::chain(&error)),
         }
     }
