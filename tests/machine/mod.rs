@@ -117,7 +117,9 @@ impl Machine {
         machine.program("containerd", &format!("echo containerd github.com/containerd/containerd v{containerd} 0123456"));
         machine.program("systemctl", SYSTEMCTL);
         machine.program("journalctl", "exit 0");
-        machine.write("/etc/eks/image-credential-provider/ecr-credential-provider", "");
+        let provider = "/etc/eks/image-credential-provider/ecr-credential-provider";
+        machine.write(provider, "#!/bin/sh\nexit 1\n");
+        fs::set_permissions(machine.path(provider), fs::Permissions::from_mode(0o755)).unwrap();
         machine
     }
 

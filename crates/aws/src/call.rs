@@ -14,6 +14,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
+pub(crate) use self::error::clock_offset;
 pub use self::error::{Call, CallError, Kind};
 use crate::cause::Cause;
 use crate::endpoint::Service;

@@ -21,11 +21,13 @@ pub(crate) enum Service {
     EcrPublic,
     /// IAM Roles Anywhere.
     RolesAnywhere,
+    /// Systems Manager.
+    Ssm,
 }
 
 impl Service {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [Self::Ec2, Self::Sts, Self::Eks, Self::Ecr, Self::EcrPublic, Self::RolesAnywhere];
+    pub(crate) const ALL: [Self; 7] = [Self::Ec2, Self::Sts, Self::Eks, Self::Ecr, Self::EcrPublic, Self::RolesAnywhere, Self::Ssm];
 
     /// Its name in signatures.
     pub(crate) fn signing_name(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Service {
             Self::Ecr => "ecr",
             Self::EcrPublic => "ecr-public",
             Self::RolesAnywhere => "rolesanywhere",
+            Self::Ssm => "ssm",
         }
     }
 
@@ -48,6 +51,7 @@ impl Service {
             Self::Ecr => "ECR",
             Self::EcrPublic => "ECR PUBLIC",
             Self::RolesAnywhere => "RolesAnywhere",
+            Self::Ssm => "SSM",
         }
     }
 }
@@ -117,12 +121,13 @@ impl Endpoints {
     /// What stands before the region.
     fn prefix(&self, service: Service, partition: &Partition) -> String {
         // In GovCloud the plain endpoints of these are FIPS endpoints.
-        let is_fips_anyway =
-            partition.id == "aws-us-gov" && !self.dual_stack && matches!(service, Service::Ec2 | Service::Sts | Service::Eks);
+        let is_fips_anyway = partition.id == "aws-us-gov"
+            && !self.dual_stack
+            && matches!(service, Service::Ec2 | Service::Sts | Service::Eks | Service::Ssm);
         let fips = if self.fips && !is_fips_anyway { "-fips" } else { "" };
         let name = service.signing_name();
         let in_api = match service {
-            Service::Ec2 | Service::Sts | Service::Eks | Service::RolesAnywhere => false,
+            Service::Ec2 | Service::Sts | Service::Eks | Service::RolesAnywhere | Service::Ssm => false,
             Service::Ecr => !self.dual_stack,
             Service::EcrPublic => self.fips || !self.dual_stack || partition.id != "aws",
         };
@@ -167,6 +172,10 @@ mod tests {
             (Service::EcrPublic, "us-east-1", DUAL, "https://ecr-public.us-east-1.api.aws"),
             (Service::RolesAnywhere, "eu-west-1", PLAIN, "https://rolesanywhere.eu-west-1.amazonaws.com"),
             (Service::RolesAnywhere, "eusc-de-east-1", PLAIN, "https://rolesanywhere.eusc-de-east-1.amazonaws.eu"),
+            (Service::Ssm, "eu-west-1", PLAIN, "https://ssm.eu-west-1.amazonaws.com"),
+            (Service::Ssm, "us-west-2", FIPS, "https://ssm-fips.us-west-2.amazonaws.com"),
+            (Service::Ssm, "us-gov-west-1", FIPS, "https://ssm.us-gov-west-1.amazonaws.com"),
+            (Service::Ssm, "us-west-2", DUAL, "https://ssm.us-west-2.api.aws"),
         ] {
             assert_eq!(url(service, region, variant), expected);
         }

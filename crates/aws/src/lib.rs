@@ -13,6 +13,7 @@
 //!
 //! * [`Session`] is AWS in one region, with credentials from the default chain: tokens for the Kubernetes API, logins for ECR, what
 //!   EKS, EC2 and STS say.
+//! * [`Entrance`] says whether an endpoint can be reached, [`ApiServer`] the same of the cluster's API server.
 //! * [`roles_anywhere`] gets credentials for a certificate.
 //! * [`Imds`] asks the metadata service for what a node needs.
 
@@ -27,6 +28,7 @@ mod imds;
 mod network;
 mod node;
 mod partition;
+mod reach;
 pub mod roles_anywhere;
 mod session;
 mod sigv4;
@@ -41,6 +43,7 @@ pub use ec2::{Ec2, Ec2Error};
 pub use imds::{Identity, Imds, ImdsError, Metadata, instance_identity};
 pub use network::{Network, Proxy};
 pub use node::NodeNameError;
+pub use reach::{ApiServer, Entrance, Reached};
 pub use session::{Session, SessionError, Wishes};
 pub use sts::Caller;
 pub use token::{ExecOddity, ExecVersion, Token};

@@ -164,6 +164,14 @@ pub(crate) fn push_encoded(url: &mut String, value: &str) {
 }
 
 #[cfg(test)]
+impl Token {
+    /// A token of a test.
+    pub(crate) fn of(text: &str) -> Self {
+        Self { text: text.to_owned(), expires: Timestamp::UNIX_EPOCH }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::fake_session::keys;

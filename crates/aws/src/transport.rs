@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::time::timeout;
 
 use crate::network::{Network, Proxy};
-use crate::trust::{NoRoots, trust_store};
+use crate::trust::{NoRoots, only, trust_store};
 
 /// From the first packet to the end of the TLS handshake, proxy included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -62,6 +62,8 @@ pub(crate) struct Transport(Arc<Pools>);
 
 struct Pools {
     network: Network,
+    /// Trusted alone, in place of the host's certificates; PEM.
+    authority: Option<String>,
     http: OnceLock<Connector>,
     https: OnceLock<Connector>,
 }
@@ -69,7 +71,14 @@ struct Pools {
 impl Transport {
     /// Opens nothing and reads nothing yet.
     pub(crate) fn new(network: Network) -> Self {
-        Self(Arc::new(Pools { network, http: OnceLock::new(), https: OnceLock::new() }))
+        Self(Arc::new(Pools { network, authority: None, http: OnceLock::new(), https: OnceLock::new() }))
+    }
+
+    /// One that trusts the certificates of `pem` and no others, for servers that are not AWS's. A proxy that is reached over TLS needs
+    /// a certificate by them too.
+    pub(crate) fn trusting(network: Network, pem: &str) -> Result<Self, NoRoots> {
+        let authority = Some(only(pem)?);
+        Ok(Self(Arc::new(Pools { network, authority, http: OnceLock::new(), https: OnceLock::new() })))
     }
 
     /// One that uses no proxy, for the metadata service.
@@ -111,7 +120,11 @@ impl Pools {
             return Ok(connector);
         }
         let needs_trust = encrypted || proxy.as_ref().is_some_and(Proxy::over_tls);
-        let trust = if needs_trust { trust_store(self.network.ca_bundle.as_ref())? } else { TrustStore::empty() };
+        let trust = match (&self.authority, needs_trust) {
+            (Some(pem), true) => TrustStore::empty().with_pem_certificate(pem.as_str()),
+            (None, true) => trust_store(self.network.ca_bundle.as_ref())?,
+            (Some(_) | None, false) => TrustStore::empty(),
+        };
         Ok(pool.get_or_init(|| connector(trust, proxy.as_ref().map(Proxy::config))))
     }
 }

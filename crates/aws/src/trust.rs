@@ -120,6 +120,12 @@ pub(crate) struct NoRoots {
     tried: String,
 }
 
+/// The certificates of a text that can be trusted, as a text again.
+pub(crate) fn only(text: &str) -> Result<String, NoRoots> {
+    let pem = pem(usable(CertificateDer::pem_slice_iter(text.as_bytes()).map_while(Result::ok)));
+    if pem.is_empty() { Err(NoRoots { tried: "the text given".into() }) } else { Ok(pem) }
+}
+
 /// The host's certificates and those of `bundle`.
 ///
 /// The host's are where OpenSSL would look, or where `SSL_CERT_FILE` and `SSL_CERT_DIR` say. Reading them takes milliseconds.

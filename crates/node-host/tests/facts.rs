@@ -161,6 +161,10 @@ fn only_what_is_wanted_is_looked_at() {
     assert!(facts.disks.is_empty() && facts.swaps.is_empty() && facts.firewall.is_none() && facts.certificate.is_none());
     assert!(facts.files.is_empty() && facts.programs.is_empty() && !facts.mounts.is_empty() && facts.kubelet.is_some());
     assert_eq!(facts.answers, Default::default());
+    let wanted = Wanted { files: ["/etc/fstab"].into(), ..Wanted::default() };
+    tree(dir.path(), &[("/etc/fstab", "//nas/a /a cifs password=secret 0 0\n/swapfile none swap sw 0 0\n")]);
+    let fstab = gather(&machine(dir.path()), &wanted, &Paths::of(&machine(dir.path())), vec![]).files;
+    assert_eq!(fstab["/etc/fstab"], "/swapfile none swap sw 0 0\n");
     assert_eq!(facts.selinux_enforcing, Some(false));
 }
 

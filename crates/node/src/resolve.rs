@@ -110,14 +110,25 @@ pub(crate) fn cluster_is_whole(config: &NodeConfig) -> bool {
     ![&cluster.api_server_endpoint, &cluster.certificate_authority, &cluster.cidr].into_iter().any(String::is_empty)
 }
 
+/// URL of the API server: the document's, else that of DescribeCluster, else empty.
+pub fn endpoint<'a>(config: &'a NodeConfig, described: Option<&'a ClusterFacts>) -> &'a str {
+    let given = config.cluster.api_server_endpoint.as_str();
+    if given.is_empty() { described.map(|cluster| cluster.endpoint.as_str()).unwrap_or_default() } else { given }
+}
+
+/// The cluster's certificates, PEM, from the same two places; none if that is no base64 of a text.
+pub fn authority(config: &NodeConfig, described: Option<&ClusterFacts>) -> Option<String> {
+    let given = config.cluster.certificate_authority.as_str();
+    pem(if given.is_empty() { described.map(|cluster| cluster.certificate_authority.as_str()).unwrap_or_default() } else { given })
+}
+
 fn cluster(config: &NodeConfig, facts: &Facts, findings: &mut Vec<Finding>) -> Option<Cluster> {
     let given = &config.cluster;
     let before = findings.len();
     let described = if cluster_is_whole(config) { None } else { Some(described(config, facts, findings)?) };
     let or =
         |given: &str, described: Option<&str>| if given.is_empty() { described.unwrap_or_default().to_owned() } else { given.to_owned() };
-    let endpoint = or(&given.api_server_endpoint, described.map(|cluster| cluster.endpoint.as_str()));
-    let authority = or(&given.certificate_authority, described.map(|cluster| cluster.certificate_authority.as_str()));
+    let endpoint = endpoint(config, described).to_owned();
     let cidr = or(&given.cidr, described.and_then(|cluster| cluster.service_ipv4_cidr.as_deref()));
     let host = endpoint_host(&endpoint);
     if host.is_none() {
@@ -126,7 +137,7 @@ fn cluster(config: &NodeConfig, facts: &Facts, findings: &mut Vec<Finding>) -> O
                 .fix("write it as `aws eks describe-cluster` shows it, https://….eks.amazonaws.com"),
         );
     }
-    let certificate_authority = pem(&authority);
+    let certificate_authority = authority(config, described);
     if certificate_authority.is_none() {
         findings.push(
             Finding::error("cluster.certificate-authority", "spec.cluster.certificateAuthority", "is no base64 of PEM text")

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use hybridge_aws::{Imds, Metadata, Session, Wishes};
 use hybridge_node::config::{NodeConfig, Shape};
-use hybridge_node::facts::Facts;
+use hybridge_node::facts::{ClusterFacts, Facts, InstanceFacts};
 use hybridge_node::max_pods::table::Table;
-use hybridge_node::resolve::Wanted;
+use hybridge_node::resolve::{Wanted, authority};
+use hybridge_node_host::facts::{Part, is_signed};
 
+use super::questions::Asked;
 use super::{max_pods, questions};
 
 /// How long DescribeInstances may take to tell a name: an instance has it seconds after its start.
@@ -35,7 +37,8 @@ pub(super) struct Asking {
     pub(super) known: Option<Facts>,
 }
 
-/// Asks IMDS, EC2, EKS and the API server what `wanted` says; what stays open is noted in `missing`.
+/// Asks IMDS, EC2, EKS and the API server what `wanted` says, independent things at once; what stays open is noted in `missing`, under
+/// the names that [`hybridge_node::resolve`] and the writers of files look for.
 pub(super) async fn facts(config: &NodeConfig, wanted: &Wanted, asking: &Asking, mut facts: Facts) -> Facts {
     if let Some(known) = &asking.known {
         (facts.instance, facts.instance_type, facts.cluster) = (known.instance.clone(), known.instance_type.clone(), known.cluster.clone());
@@ -52,57 +55,123 @@ pub(super) async fn facts(config: &NodeConfig, wanted: &Wanted, asking: &Asking,
         (None, Shape::Ec2) => None,
     };
     let wishes = Wishes { region, profile: None, config_file: asking.config_file.clone() };
-    match Session::open(&wishes).await {
-        Ok(session) => ask(config, wanted, asking, &session, &mut facts).await,
-        Err(error) if needs_session(wanted, &facts) => note(&mut facts, "aws", &error, Some(error.fix())),
-        Err(_) => {}
+    let session = match needs_session(wanted, &facts) {
+        true => Session::open(&wishes).await.map_err(|error| with_fix(&error, Some(error.fix()))),
+        false => Err(String::new()),
+    };
+    let asked = Asked { wanted, session: session.as_ref().map_err(String::as_str) };
+    let (of_ec2, of_cluster, answers, resolved) = tokio::join!(
+        ec2(asked, asking.types.as_ref(), facts.instance.clone(), facts.instance_type.is_none()),
+        cluster(config, asked, facts.cluster.clone()),
+        questions::endpoints(asked, &config.cluster.name),
+        names(wanted),
+    );
+    for part in [of_ec2, of_cluster, answers, resolved] {
+        part(&mut facts);
+    }
+    if let (Some(serving), Some(authority)) = (&facts.answers.kubelet_certificate, authority(config, facts.cluster.as_ref())) {
+        facts.answers.kubelet_certificate_signed = is_signed(serving, &authority);
     }
     facts
 }
 
-async fn instance() -> Result<hybridge_node::facts::InstanceFacts, hybridge_aws::ImdsError> {
+async fn instance() -> Result<InstanceFacts, hybridge_aws::ImdsError> {
     Imds::open(&Metadata::from_env()).await?.instance().await
 }
 
 fn needs_session(wanted: &Wanted, facts: &Facts) -> bool {
-    wanted.cluster || !wanted.questions.is_empty() || (wanted.private_dns_name && facts.instance.is_some())
+    let of_instance = facts.instance.is_some() && (wanted.private_dns_name || wanted.instance_type);
+    wanted.cluster || !wanted.questions.is_empty() || of_instance
 }
 
-async fn ask(config: &NodeConfig, wanted: &Wanted, asking: &Asking, session: &Session, facts: &mut Facts) {
-    if let Some(instance) = facts.instance.clone() {
-        if wanted.private_dns_name && instance.private_dns_name.is_none() {
-            match session.private_dns_name(&instance.id, NAME).await {
-                Ok(name) => facts.instance.iter_mut().for_each(|instance| instance.private_dns_name = Some(name.clone())),
-                Err(error) => note(facts, "instance.privateDnsName", &error, error.fix()),
+/// Name of the instance, and limits of its type where no table knows them.
+async fn ec2(asked: Asked<'_>, types: Option<&Table>, instance: Option<InstanceFacts>, type_is_open: bool) -> Part {
+    let Some(instance) = instance else { return Box::new(|_| ()) };
+    let name = async {
+        let open = asked.wanted.private_dns_name && instance.private_dns_name.is_none();
+        match (open, asked.session) {
+            (false, _) => Ok(instance.private_dns_name.clone()),
+            (true, Err(why)) => Err(why.to_owned()),
+            (true, Ok(session)) => {
+                session.private_dns_name(&instance.id, NAME).await.map(Some).map_err(|error| with_fix(&error, error.fix()))
             }
         }
-        let known = max_pods::known(asking.types.as_ref(), &instance.instance_type);
-        match known {
-            Some(limits) => facts.instance_type = Some(limits),
-            None if wanted.instance_type && facts.instance_type.is_none() => match session.instance_type(&instance.instance_type).await {
-                Ok(limits) => facts.instance_type = Some(limits),
-                Err(error) => note(facts, "instanceType", &error, error.fix()),
-            },
+    };
+    let limits = async {
+        match (max_pods::known(types, &instance.instance_type), asked.session) {
+            (Some(limits), _) => Some(Ok(limits)),
+            (None, _) if !(asked.wanted.instance_type && type_is_open) => None,
+            (None, Err(why)) => Some(Err(why.to_owned())),
+            (None, Ok(session)) => {
+                Some(session.instance_type(&instance.instance_type).await.map_err(|error| with_fix(&error, error.fix())))
+            }
+        }
+    };
+    let (name, limits) = tokio::join!(name, limits);
+    Box::new(move |facts| {
+        match name {
+            Ok(name) => facts.instance.iter_mut().for_each(|instance| instance.private_dns_name.clone_from(&name)),
+            Err(why) => drop(facts.missing.insert("privateDnsName".into(), why)),
+        }
+        match limits {
+            Some(Ok(limits)) => facts.instance_type = Some(limits),
+            Some(Err(why)) => drop(facts.missing.insert("instanceType".into(), why)),
             None => {}
         }
-    }
-    if wanted.cluster && facts.cluster.is_none() {
-        match session.cluster(&config.cluster.name).await {
-            Ok(cluster) => facts.cluster = Some(cluster),
-            Err(error) => note(facts, "cluster", &error, error.fix()),
+    })
+}
+
+/// DescribeCluster, and then the API server, which only it may know.
+async fn cluster(config: &NodeConfig, asked: Asked<'_>, known: Option<ClusterFacts>) -> Part {
+    let described = match (known, asked.session) {
+        (Some(known), _) => Ok(Some(known)),
+        (None, _) if !asked.wanted.cluster => Ok(None),
+        (None, Err(why)) => Err(why.to_owned()),
+        (None, Ok(session)) => session.cluster(&config.cluster.name).await.map(Some).map_err(|error| with_fix(&error, error.fix())),
+    };
+    let answers = questions::api(config, asked, described.as_ref().ok().and_then(Option::as_ref)).await;
+    Box::new(move |facts| {
+        match described {
+            Ok(described) => facts.cluster = described,
+            Err(why) => drop(facts.missing.insert("cluster".into(), why)),
         }
+        answers(facts);
+    })
+}
+
+/// Addresses of the names that a plan asks for.
+async fn names(wanted: &Wanted) -> Part {
+    let mut found = Vec::new();
+    // One or none.
+    for name in &wanted.names {
+        found.push((name.clone(), questions::addresses(name).await));
     }
-    questions::answer(config, wanted, session, facts).await;
+    Box::new(move |facts| {
+        for (name, addresses) in found {
+            match addresses {
+                Ok(addresses) => drop(facts.resolved.insert(name, addresses)),
+                Err(why) => drop(facts.missing.insert(name, why)),
+            }
+        }
+    })
 }
 
 /// Puts what AWS said among what the machine has shown.
 pub(super) fn put(found: Facts, facts: &mut Facts) {
     (facts.instance, facts.instance_type, facts.cluster) = (found.instance, found.instance_type, found.cluster);
+    facts.resolved = found.resolved;
     facts.missing.extend(found.missing);
 }
 
 /// Why something is not known, with what to do about it.
 pub(super) fn note(facts: &mut Facts, what: &str, error: &(dyn std::error::Error + 'static), fix: Option<String>) {
+    facts.missing.insert(what.to_owned(), with_fix(error, fix));
+}
+
+fn with_fix(error: &(dyn std::error::Error + 'static), fix: Option<String>) -> String {
     let why = hybridge_report::chain(error);
-    facts.missing.insert(what.to_owned(), fix.map_or(why.clone(), |fix| format!("{why} (hint: {fix})")));
+    match fix {
+        Some(fix) => format!("{why} (hint: {fix})"),
+        None => why,
+    }
 }

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use hybridge_node::config::NodeConfig;
 use hybridge_node::config::chain::{Cached, ChainError, Decision, decide};
 use hybridge_node::facts::{Facts, Migrated};
+use hybridge_node::hybrid::ssm;
 use hybridge_node::node::Plugins;
 use hybridge_node::plan::{self, Daemon, Half, Plan};
-use hybridge_node::resolve::{Resolved, Wanted, resolve, wanted};
+use hybridge_node::resolve::{Question, Resolved, Wanted, resolve, wanted};
 use hybridge_node::validate::{Skips, validate};
 use hybridge_node::{containerd, environment, fstab, hosts};
 use hybridge_node_host::apply::{Watch, apply};
@@ -88,11 +89,11 @@ fn go(arguments: &Init) -> Result<Exit, Stopped> {
     let asking = Asking { types, known, ..Asking::default() };
     let gathering = Gathering { skips: &skips, plugins, asking, dry_run: arguments.dry_run, options: &options };
     let facts = match &arguments.facts {
-        Some(path) => load(path)?,
+        Some(path) => load(&host, &config, path, plugins)?,
         None => gather(&host, &config, &gathering)?,
     };
     if let Some(path) = &arguments.save_facts {
-        machine::save(&facts, path).map_err(|error| finding("facts.save", path, &error))?;
+        save(&facts, path)?;
     }
     tell::findings(&checked(&config, &facts, &skips)?);
     let resolved = resolve(&config, &facts, plugins, &executable(&facts))?;
@@ -122,7 +123,7 @@ pub(super) fn prepare(sources: &Sources, facts: Option<&Path>, plug_ins: PlugIns
     };
     let skips = Skips::checks();
     let facts = match facts {
-        Some(path) => load(path).map_err(stopped)?,
+        Some(path) => load(&Host::system(), &config, path, plugins(plug_ins)).map_err(stopped)?,
         None => {
             let options = apply_options(&skips, &config);
             let plugins = plugins(plug_ins);
@@ -254,8 +255,21 @@ fn this_executable() -> String {
     path.map_or_else(|_| "/usr/local/bin/hybridge".to_owned(), |path| path.display().to_string())
 }
 
-fn load(path: &Path) -> Result<Facts, Stopped> {
-    machine::load(path).map_err(|error| finding("facts.load", path, &error).into())
+/// What containerd made of the user's TOML is not among saved facts: the containerd of this machine is asked, if there is one.
+fn load(host: &Host, config: &NodeConfig, path: &Path, plugins: Plugins) -> Result<Facts, Stopped> {
+    let mut facts = machine::load(path).map_err(|error| finding("facts.load", path, &error))?;
+    migrated(host, config, plugins, &mut facts);
+    Ok(facts)
+}
+
+fn save(facts: &Facts, path: &Path) -> Result<(), Stopped> {
+    machine::save(facts, path).map_err(|error| finding("facts.save", path, &error))?;
+    if facts.migrated.is_some() {
+        let what = "without what containerd made of spec.containerd.config, as that may hold passwords of registries";
+        let finding = Finding::warning("facts.left-out", path.display().to_string(), what);
+        tell::findings([&finding.fix("with --facts the containerd of the machine that plans is asked again")]);
+    }
+    Ok(())
 }
 
 fn finding(code: &'static str, path: &Path, error: &(dyn std::error::Error + 'static)) -> Finding {
@@ -309,9 +323,20 @@ fn outside(host: &Host, config: &NodeConfig, wanted: &Wanted, gathering: &Gather
         }
     }
     tell::progress("asking AWS and the cluster");
-    let facts = aws::block_on(aws::facts(config, wanted, &asking, facts));
+    let facts = aws::block_on(aws::facts(config, &answerable(config, wanted, &facts), &asking, facts));
     drop(tried);
     Ok(facts)
+}
+
+/// Without the questions that need credentials, as long as the machine is not registered with Systems Manager and has none: with
+/// `--dry-run`. The credentials of whoever runs us are not the node's.
+fn answerable(config: &NodeConfig, wanted: &Wanted, facts: &Facts) -> Wanted {
+    let mut wanted = wanted.clone();
+    let by_ssm = config.hybrid.as_ref().is_some_and(|hybrid| hybrid.ssm.is_some());
+    if by_ssm && !matches!(ssm::registration(facts), Ok(Some(_))) {
+        wanted.questions.retain(|question| !matches!(question, Question::Caller | Question::ApiAuthentication | Question::AccessEntries));
+    }
+    wanted
 }
 
 /// The AWS configuration of a node with Roles Anywhere, as the plan would write it.

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use hybridge_node::facts::Facts;
+use hybridge_node::fstab::swap_lines;
+use hybridge_node::hybrid::system::FSTAB;
 use hybridge_node::resolve::{Question, Wanted};
 
 use crate::host::Host;
@@ -98,6 +100,7 @@ fn texts(host: &Host, paths: &BTreeSet<&'static str>) -> Part {
         let path = *path;
         match host.text(path) {
             Ok(Some(text)) if text.contains("PRIVATE KEY-----") => found.push((path.to_owned(), Err("it holds a private key".to_owned()))),
+            Ok(Some(text)) if path == FSTAB => found.push((path.to_owned(), Ok(swap_lines(&text)))),
             Ok(Some(text)) => found.push((path.to_owned(), Ok(text))),
             Ok(None) => {}
             Err(error) => found.push((path.to_owned(), Err(error.to_string()))),

@@ -14,7 +14,8 @@ pub const SETTINGS: &str = "vm.overcommit_memory=1\nkernel.panic=10\nkernel.pani
 /// kubelet's API, kube-proxy's health check, NodePort services.
 pub const PORTS: [&str; 3] = ["10250/tcp", "10256/tcp", "30000-32767/tcp"];
 
-const FSTAB: &str = "/etc/fstab";
+/// Where file systems and swap of each boot stand.
+pub const FSTAB: &str = "/etc/fstab";
 
 /// Kernel settings, swap and ports.
 ///

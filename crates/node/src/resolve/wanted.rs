@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::config::{NodeConfig, Shape};
 use crate::hosts::endpoint_host;
 use crate::hybrid::ssm;
+use crate::hybrid::system::FSTAB;
 use crate::resolve::{INSTANCE_ID_NODE_NAME, cluster_is_whole};
 use crate::validate::{Check, Skips};
 use crate::{containerd, kubelet};
@@ -95,7 +96,7 @@ fn on_ec2(config: &NodeConfig, wanted: &mut Wanted) {
     wanted.cluster = config.shape == Shape::Hybrid && !cluster_is_whole(config);
     wanted.system = config.shape == Shape::Hybrid;
     if wanted.system {
-        wanted.files.insert("/etc/fstab");
+        wanted.files.insert(FSTAB);
     }
 }
 
@@ -103,7 +104,7 @@ fn outside(config: &NodeConfig, wanted: &mut Wanted) {
     let hybrid = config.hybrid.clone().unwrap_or_default();
     wanted.cluster = !cluster_is_whole(config);
     wanted.system = true;
-    wanted.files.insert("/etc/fstab");
+    wanted.files.insert(FSTAB);
     wanted.questions.extend([
         Question::Caller,
         Question::ApiEndpointResolved,

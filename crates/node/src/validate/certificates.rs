@@ -15,6 +15,7 @@ use x509_parser::pem::Pem;
 use super::Subject;
 use crate::config::RolesAnywhere;
 use crate::hybrid::ssm;
+use crate::resolve::authority;
 
 /// kubelet's serving certificate.
 const KUBELET: &str = "/var/lib/kubelet/pki/kubelet-server-current.pem";
@@ -104,7 +105,7 @@ pub(super) fn kubelet(subject: &Subject<'_>) -> Vec<Finding> {
     let Some(serving) = answers.kubelet_certificate.as_deref() else { return Vec::new() };
     let signed = match answers.kubelet_certificate_signed {
         Some(signed) => Some(signed),
-        None => authority(subject).and_then(|authority| issued(serving, &authority)),
+        None => authority(subject.config, subject.facts.cluster.as_ref()).and_then(|authority| issued(serving, &authority)),
     };
     let fix =
         format!("if this machine was a node of another cluster: rm {KUBELET} (kubelet requests another one), and drain it there first");
@@ -118,14 +119,6 @@ pub(super) fn kubelet(subject: &Subject<'_>) -> Vec<Finding> {
             vec![Finding::warning("kubelet.certificate-unknown", KUBELET, "could not be compared with the cluster's authority").fix(fix)]
         }
     }
-}
-
-/// The cluster's certificates, PEM.
-fn authority(subject: &Subject<'_>) -> Option<String> {
-    let given = &subject.config.cluster.certificate_authority;
-    let described = subject.facts.cluster.as_ref().map(|cluster| cluster.certificate_authority.as_str()).unwrap_or_default();
-    let base64: String = if given.is_empty() { described } else { given }.split_whitespace().collect();
-    String::from_utf8(STANDARD.decode(base64).ok()?).ok()
 }
 
 /// Whether one of the authorities has issued the certificate, by name and key identifier; none if that cannot be told.

@@ -5,6 +5,7 @@ use hybridge_report::Finding;
 use super::Subject;
 use crate::facts::Answer;
 use crate::hosts::endpoint_host;
+use crate::resolve;
 
 pub(super) fn ssm(subject: &Subject<'_>) -> Vec<Finding> {
     reach("ssm.endpoint", endpoint("ssm", subject), subject.facts.answers.ssm_endpoint.as_ref())
@@ -38,9 +39,7 @@ pub(super) fn resolution(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 pub(super) fn api_host(subject: &Subject<'_>) -> String {
-    let given = &subject.config.cluster.api_server_endpoint;
-    let described = subject.facts.cluster.as_ref().map(|cluster| cluster.endpoint.as_str()).unwrap_or_default();
-    let url = if given.is_empty() { described } else { given };
+    let url = resolve::endpoint(subject.config, subject.facts.cluster.as_ref());
     endpoint_host(url).unwrap_or_else(|| "API server".to_owned())
 }
 

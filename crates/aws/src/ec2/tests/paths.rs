@@ -1,39 +1,9 @@
 //! Ways to EC2: TLS with a CA of one's own, and proxies.
 
-use std::io::Write;
-use std::sync::Arc;
-
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::TlsAcceptor;
-
 use super::*;
+use crate::fake::authority;
 
 const NO_TABLES: &str = "<DescribeRouteTablesResponse><routeTableSet/></DescribeRouteTablesResponse>";
-
-/// A CA of this name, which no store knows, in a file, and a server certificate for `localhost` and `ec2.test` that it issued.
-fn authority(name: &str) -> (tempfile::NamedTempFile, TlsAcceptor) {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let root = params.self_signed(&key).unwrap();
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(root.pem().as_bytes()).unwrap();
-
-    let server_key = KeyPair::generate().unwrap();
-    let names = vec!["localhost".into(), "ec2.test".into()];
-    let server = CertificateParams::new(names).unwrap().signed_by(&server_key, &Issuer::new(params, key)).unwrap();
-    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![server.der().clone()], private)
-        .unwrap();
-    (file, TlsAcceptor::from(Arc::new(config)))
-}
 
 fn network(vars: &[(&str, &str)]) -> Network {
     Network::from_vars(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())).unwrap()
