@@ -264,7 +264,7 @@ impl Joining<'_> {
         let script = "trap 'exit 0' TERM; echo hello from $NODE; while :; do sleep 1 & wait; done";
         let container =
             json!({"name": "echo", "image": TEST_IMAGE, "imagePullPolicy": "Never", "env": [name], "command": ["sh", "-c", script]});
-        let spec = json!({"tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 5, "containers": [container]});
+        let spec = json!({"tolerations": [{"operator": "Exists", "key": "node.cloudprovider.kubernetes.io/uninitialized"}], "terminationGracePeriodSeconds": 5, "containers": [container]});
         let template = json!({"metadata": {"labels": {"app": "echo"}}, "spec": spec});
         let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": "echo"}}, "template": template});
         let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "echo"}, "spec": spec});

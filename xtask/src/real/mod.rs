@@ -25,7 +25,7 @@ pub(crate) const PARTS: &str = "Kubernetes' servers and kubelet, etcd, container
      (from PyPI), a virtual machine (of Debian packages, 500 MB, under a minute)";
 
 /// What must be installed for that and for running them. Debian's runc starts no service.
-pub(crate) const NEEDS: [Need; 5] = [host::PYTHON, RUNC, QEMU, MMDEBSTRAP, ZSTD];
+pub(crate) const NEEDS: [Need; 6] = [host::PYTHON, RUNC, QEMU, MMDEBSTRAP, ZSTD, KUBECTL];
 
 /// What starts the containers of a real node.
 const RUNC: Need = Need { what: "`runc`", met: || host::find("runc").is_some(), package: "runc" };
@@ -42,6 +42,9 @@ const MMDEBSTRAP: Need = Need {
 
 /// Unpacks its kernel.
 const ZSTD: Need = Need { what: "`zstd`", met: || host::find("zstd").is_some(), package: "zstd" };
+
+/// Reads logs of pods and runs commands in them, as people do. Any version can; Debian's is old.
+const KUBECTL: Need = Need { what: "`kubectl`", met: || host::find("kubectl").is_some(), package: "kubernetes-client" };
 
 /// `cargo xtask real`.
 pub(crate) fn run(flags: Flags) -> Result<ExitCode> {

@@ -122,7 +122,7 @@ impl<'a> Plan<'a> {
         let unit = if self.unit { "; that of the systemd unit systemd-analyze" } else { "" };
         println!("The tests need a C compiler{lab}{unit}");
         if self.real {
-            println!("Those with real parts need Python, runc, QEMU and mmdebstrap (which start no service)");
+            println!("Those with real parts need Python, runc, QEMU, mmdebstrap and kubectl (which start no service)");
             println!("Then are made in target/real, not installed: {}", real::PARTS);
         }
         host::install(&[host::C_COMPILER])?;

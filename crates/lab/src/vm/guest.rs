@@ -15,6 +15,9 @@ const COMMAND: Duration = Duration::from_secs(120);
 /// Between two looks at a machine that boots.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a request may be without an answer while a machine restarts: one that it had taken before is never answered.
+const REQUEST: Duration = Duration::from_secs(10);
+
 /// Lines of the console that an error shows.
 const LINES: usize = 15;
 
@@ -123,7 +126,7 @@ impl Guest {
         let start = Instant::now();
         loop {
             // It may end at any time between two words of the agent, and that starts at some time later.
-            if self.boot_id().is_ok_and(|id| id != before) {
+            if self.boot_id_within(REQUEST).is_ok_and(|id| id != before) {
                 return Ok(());
             }
             if start.elapsed() > BOOT {
@@ -135,7 +138,11 @@ impl Guest {
 
     /// Which boot it is: another one after each.
     pub fn boot_id(&self) -> Result<String, VmError> {
-        let id = self.agent.read("/proc/sys/kernel/random/boot_id", BOOT);
+        self.boot_id_within(BOOT)
+    }
+
+    fn boot_id_within(&self, patience: Duration) -> Result<String, VmError> {
+        let id = self.agent.read("/proc/sys/kernel/random/boot_id", patience);
         let id = id.map_err(|error| self.failed("read which boot it is", error))?;
         Ok(String::from_utf8_lossy(&id).trim().to_owned())
     }
