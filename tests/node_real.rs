@@ -84,7 +84,7 @@ mod with_real_parts {
             let clock = Clock::default();
             let name = "ip-10-0-0-2.us-west-2.compute.internal";
             let (machine, _witness) = world.machine("ec2", &[1024, 1024], &clock);
-            let site = Site { on_ec2: true, sandbox_images: &[], ..world.site() };
+            let site = Site { on_ec2: true, units: &UNITS, sandbox_images: &[], ..world.site() };
             world.install(&machine, &site, &clock);
             let node = Joining { world: &world, machine: &machine, name, clock: &clock };
 
@@ -95,7 +95,8 @@ mod with_real_parts {
             on_local_disks(&machine);
             node.wait_node("its label", LONG, |object| object["metadata"]["labels"]["team"] == "edge");
 
-            drop(first);
+            // Its socket is free only when it has ended.
+            first.stop();
             let _second = world.metadata(&world.document(json!({"maxPods": 17}), STORAGE));
             changes(&node, "imds://user-data");
             comes_back(&node);

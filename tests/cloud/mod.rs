@@ -49,6 +49,12 @@ const NAMES: [&str; 5] = [
     "rolesanywhere.us-west-2.amazonaws.com",
 ];
 
+/// The units of the release that make an instance a node at each boot.
+pub(crate) const UNITS: [(&str, &str); 2] = [
+    ("hybridge-node-config.service", include_str!("../../packaging/node/hybridge-node-config.service")),
+    ("hybridge-node-run.service", include_str!("../../packaging/node/hybridge-node-run.service")),
+];
+
 /// `/etc/hosts` of machines.
 static HOSTS: LazyLock<String> = LazyLock::new(|| format!("{NEAR} {}\n", NAMES.join(" ")));
 
@@ -128,7 +134,7 @@ impl Cloud {
     /// A machine outside.
     pub(crate) fn site(&self) -> Site<'_> {
         let (authority, hosts) = (self.identity.authority(), HOSTS.as_str());
-        Site { on_ec2: false, pods: "10.244.1.0/24", hosts, authority, sandbox_images: &[SANDBOX] }
+        Site { on_ec2: false, units: &[], pods: "10.244.1.0/24", hosts, authority, sandbox_images: &[SANDBOX] }
     }
 
     /// Installs what images for nodes have.

@@ -76,8 +76,10 @@ fn copy(from: &Path, to: &Path) -> Result<(), VmError> {
 /// Where the machine will be a node.
 #[derive(Clone, Copy, Debug)]
 pub struct Site<'a> {
-    /// Whether it is an instance: its image has kernel settings and units that make it a node at each boot.
+    /// Whether it is an instance: its image sets what a kubelet wants of the kernel.
     pub on_ec2: bool,
+    /// Units that are enabled, by name: those that make an instance a node at each boot.
+    pub units: &'a [(&'a str, &'a str)],
     /// Addresses of its pods, as `10.244.1.0/24`.
     pub pods: &'a str,
     /// Lines for `/etc/hosts`: address, then names.
@@ -89,38 +91,48 @@ pub struct Site<'a> {
 }
 
 /// Installs everything. Nothing of it runs after that, and nothing is configured for a cluster.
+///
+/// It is one script, as each command of an emulated machine takes a quarter of a second beside its own time.
 pub fn install(machine: &Guest, site: &Site<'_>) -> Result<(), VmError> {
-    machine.sh(PROGRAMS)?;
-    for (path, content) in [
-        ("/etc/systemd/system/runtime.slice", SLICE),
-        ("/etc/systemd/system/containerd.service.d/00-runtime-slice.conf", IN_SLICE),
-        ("/etc/systemd/system/kubelet.service", KUBELET),
-        ("/etc/cni/net.d/10-pods.conflist", &network(site.pods)),
-    ] {
-        machine.write(path, content.as_bytes(), 0o644)?;
-    }
-    machine.run_with_input("/bin/sh", &["-c", "cat >>/etc/hosts"], site.hosts.as_bytes())?;
-    machine.run_with_input("/bin/sh", &["-c", "cat >>/etc/ssl/certs/ca-certificates.crt"], site.authority.as_bytes())?;
+    let mut script = PROGRAMS.to_owned();
+    script.push_str(&file("/etc/systemd/system/runtime.slice", SLICE));
+    script.push_str(&file("/etc/systemd/system/containerd.service.d/00-runtime-slice.conf", IN_SLICE));
+    script.push_str(&file("/etc/systemd/system/kubelet.service", KUBELET));
+    script.push_str(&file("/etc/cni/net.d/10-pods.conflist", &network(site.pods)));
+    script.push_str(&appended("/etc/hosts", site.hosts));
+    script.push_str(&appended("/etc/ssl/certs/ca-certificates.crt", site.authority));
     if site.on_ec2 {
-        machine.write("/etc/sysctl.d/99-node.conf", KERNEL.as_bytes(), 0o644)?;
-        machine.write("/etc/systemd/system/hybridge-config.service", CONFIG_UNIT.as_bytes(), 0o644)?;
-        machine.write("/etc/systemd/system/hybridge-run.service", RUN_UNIT.as_bytes(), 0o644)?;
-        machine.sh("sysctl --quiet --load /etc/sysctl.d/99-node.conf && systemctl daemon-reload")?;
-        machine.sh("systemctl --quiet enable hybridge-config.service hybridge-run.service")?;
+        script.push_str(&file("/etc/sysctl.d/99-node.conf", KERNEL));
+        script.push_str("sysctl --quiet --load /etc/sysctl.d/99-node.conf\n");
     }
-    import_images(machine, site.sandbox_images)
+    for (name, content) in site.units {
+        script.push_str(&file(&format!("/etc/systemd/system/{name}"), content));
+        // The machine has its address from a unit of the lab and not from systemd-networkd.
+        script.push_str(&file(&format!("/etc/systemd/system/{name}.d/lab.conf"), AFTER_ADDRESS));
+        script.push_str(&format!("systemctl --quiet --no-reload enable {name}\n"));
+    }
+    script.push_str(&images(site.sandbox_images));
+    machine.sh(&script).map(drop)
 }
 
-/// Has containerd unpack the images, as the build of an image for nodes does, and stops it again.
-fn import_images(machine: &Guest, sandbox_images: &[&str]) -> Result<(), VmError> {
+/// The part of a script that writes a file.
+fn file(path: &str, content: &str) -> String {
+    format!("mkdir -p $(dirname '{path}')\n: >'{path}'\n{}", appended(path, content))
+}
+
+/// The part of a script that puts lines at the end of a file.
+fn appended(path: &str, lines: &str) -> String {
+    format!("cat >>'{path}' <<'END OF FILE'\n{}\nEND OF FILE\n", lines.trim_end())
+}
+
+/// The part of a script that has containerd unpack the images, as the build of an image for nodes does, and stops it again.
+fn images(sandbox_images: &[&str]) -> String {
     let ctr = "ctr --namespace k8s.io images";
     let tags: String = sandbox_images.iter().map(|name| format!("{ctr} tag {PAUSE_IMAGE} {name} >/dev/null\n")).collect();
-    let script = format!(
-        "set -eu\n{BUSYBOX}\nsystemctl daemon-reload\nsystemctl start containerd.service\n\
-         {ctr} import {SHARED}/pause.tar >/dev/null\n\
+    format!(
+        "{BUSYBOX}\nsystemctl daemon-reload\nsystemctl start containerd.service\n{ctr} import {SHARED}/pause.tar >/dev/null\n\
          {ctr} import /var/tmp/busybox/image.tar >/dev/null\n{tags}systemctl stop containerd.service\nrm -r /var/tmp/busybox\n"
-    );
-    machine.sh(&script).map(drop)
+    )
 }
 
 /// Programs at the places where EKS's images have them. Debian has network plug-ins and runc elsewhere.
@@ -162,42 +174,14 @@ MemoryAccounting=true
 WantedBy=multi-user.target
 ";
 
+const AFTER_ADDRESS: &str = "[Unit]
+After=lab-address.service
+";
+
 /// What the kubelet demands with `protectKernelDefaults`, which EC2's images set.
 const KERNEL: &str = "vm.overcommit_memory=1
 kernel.panic=10
 kernel.panic_on_oops=1
-";
-
-/// The two halves of a boot on EC2: cloud-init runs the user's scripts between them. This image has no cloud-init.
-const CONFIG_UNIT: &str = "[Unit]
-Description=Configuration of this node
-After=network-online.target
-Wants=network-online.target
-Before=cloud-init.service
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/local/bin/hybridge node init --skip run -c imds://user-data --config-cache /run/eks/hybridge/config.json
-StandardError=journal+console
-
-[Install]
-WantedBy=multi-user.target
-";
-
-const RUN_UNIT: &str = "[Unit]
-Description=Services of this node
-After=hybridge-config.service cloud-final.service
-Requires=hybridge-config.service
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/local/bin/hybridge node init --skip config -c imds://user-data --config-cache /run/eks/hybridge/config.json
-StandardError=journal+console
-
-[Install]
-WantedBy=multi-user.target
 ";
 
 /// An archive as `docker save` writes it, of the machine's own busybox.
