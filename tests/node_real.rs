@@ -1,6 +1,7 @@
 //! Machines that become nodes: virtual ones with systemd, containerd and kubelet, before a real API server, on EC2 and outside.
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+#![allow(clippy::print_stdout, reason = "libtest keeps it: what took how long")]
 
 mod cloud;
 
@@ -80,7 +81,7 @@ mod with_real_parts {
     fn an_instance_joins_changes_and_comes_back_after_a_reboot() {
         isolated(|| {
             let world = Cloud::start();
-            let first = world.metadata(&world.document(json!({}), STORAGE));
+            let first = world.metadata(&world.document(json!({})));
             let clock = Clock::default();
             let name = "ip-10-0-0-2.us-west-2.compute.internal";
             let (machine, _witness) = world.machine("ec2", &[1024, 1024], &clock);
@@ -97,7 +98,7 @@ mod with_real_parts {
 
             // Its socket is free only when it has ended.
             first.stop();
-            let _second = world.metadata(&world.document(json!({"maxPods": 17}), STORAGE));
+            let _second = world.metadata(&world.document(json!({"maxPods": 17})));
             changes(&node, "imds://user-data");
             comes_back(&node);
             on_local_disks(&machine);

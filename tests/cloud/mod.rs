@@ -34,9 +34,6 @@ const ROLE: &str = "arn:aws:iam::123456789012:role/outside";
 /// As hybridge names it for this region (`hybridge_node::containerd::sandbox_image`).
 const SANDBOX: &str = "602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/pause:3.5";
 
-/// Instance configuration for local disks.
-pub(crate) const STORAGE: &str = "RAID0";
-
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -144,14 +141,14 @@ impl Cloud {
         clock.tell("kubelet, hybridge and images are installed", start);
     }
 
-    /// A NodeConfig for an instance.
-    pub(crate) fn document(&self, kubelet: Value, strategy: &str) -> String {
+    /// A NodeConfig for an instance with local disks.
+    pub(crate) fn document(&self, kubelet: Value) -> String {
         let spec = json!({
             "cluster": {
                 "name": CLUSTER, "apiServerEndpoint": format!("https://{}", self.kube.address()),
                 "certificateAuthority": STANDARD.encode(self.kube.authority()), "cidr": "10.96.0.0/16",
             },
-            "instance": {"localStorage": {"strategy": strategy}},
+            "instance": {"localStorage": {"strategy": "RAID0", "disabledMounts": ["SOCI"]}},
             "kubelet": {"config": kubelet, "flags": ["--node-labels=team=edge"]},
         });
         json!({"apiVersion": "node.eks.aws/v1alpha1", "kind": "NodeConfig", "spec": spec}).to_string()
