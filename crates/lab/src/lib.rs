@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod aws;
 pub mod bench;
+pub mod cni;
 pub mod contract;
 pub mod ec2;
 pub mod fault;
@@ -18,6 +19,7 @@ pub mod report;
 pub mod router;
 pub mod scenario;
 mod serve;
+pub mod story;
 pub mod tls;
 pub mod topology;
 pub mod vm;

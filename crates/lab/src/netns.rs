@@ -50,6 +50,11 @@ impl Netns {
         Ok(Self { name: name.into(), fd: Arc::new(file.into()) })
     }
 
+    /// The namespace of an open descriptor, as `/proc/PID/ns/net` gives it.
+    pub fn open(name: &str, file: File) -> Self {
+        Self { name: name.into(), fd: Arc::new(file.into()) }
+    }
+
     /// The name given to it, for messages.
     pub fn name(&self) -> &str {
         &self.name

@@ -25,6 +25,7 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "Examples:
   hybridge-lab demo
+  hybridge-lab demo --full
   hybridge-lab run --fault host-loss
   hybridge-lab run --fault restart --host eks -o json --out results
   hybridge-lab run --fault sigterm --gateway-bin ./another-gateway --out other
@@ -36,6 +37,10 @@ const EXAMPLES: &str = "Examples:
 pub(super) enum Command {
     /// Shows everything in a minute: the network, a rolling restart, the loss of a host
     Demo {
+        /// The whole story in three minutes: virtual machines become hybrid nodes by `hybridge node init`, real pods talk through the
+        /// gateways, and one gateway ends. Needs root and what `cargo xtask real` makes; no other option but --out counts
+        #[arg(long)]
+        full: bool,
         #[command(flatten)]
         world: WorldArgs,
         /// Where the timeline, the report and logs go [default: a new directory in the temporary directory]
@@ -89,6 +94,19 @@ pub(super) enum Command {
     /// Starts virtual machines with systemd and containerd, and runs commands in them
     #[command(subcommand, after_help = vm::EXAMPLES)]
     Vm(vm::VmCommand),
+    /// Does Cilium's part on a hybrid node; the lab runs it inside its virtual machines
+    #[command(hide = true)]
+    Agent {
+        /// The CiliumNode to obey
+        #[arg(long, value_name = "NAME")]
+        node: String,
+        /// The way to the API server
+        #[arg(long, value_name = "FILE")]
+        kubeconfig: PathBuf,
+        /// Where containerd is told of the pods' network
+        #[arg(long, value_name = "FILE", default_value = "/etc/cni/net.d/10-pods.conflist")]
+        network: PathBuf,
+    },
     /// Runs a command in the network namespace of a host of a world that is up
     Exec {
         #[command(flatten)]

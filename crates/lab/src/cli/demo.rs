@@ -1,13 +1,14 @@
 //! `demo`: everything in a minute.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hybridge_lab::fault::Fault;
 use hybridge_lab::probe::Load;
 use hybridge_lab::report::figures::length;
 use hybridge_lab::report::{Verdict, timeline};
 use hybridge_lab::scenario::{Conclusion, Scenario};
+use hybridge_lab::story::{Programs, Story, since};
 use hybridge_lab::world::{World, ping};
 
 use super::Failure;
@@ -79,4 +80,47 @@ fn ping_both_ways(world: &World, console: &Console) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+const STORY: &str = "
+  pod ── cloud node ─┐                                ┌─ hybrid-1, a virtual machine ── pod
+         gateway A ──┼─ VPC router ─ WAN ─ site router ┤
+         gateway B ──┘     │                          └─ hybrid-2, a virtual machine ── pod
+                      API server, AWS
+
+  etcd, kube-apiserver, containerd, kubelets, systemd and the kernels of the machines are real ones.
+";
+
+/// `demo --full`: the whole story.
+pub(super) fn full(out: Option<PathBuf>) -> Result<(), Failure> {
+    let console = Console::new();
+    let gateway = setup::own_gateway()?;
+    let programs = Programs { hybridge: setup::existing(&gateway.with_file_name("hybridge"))?, lab: std::env::current_exe()?, gateway };
+    let directory = setup::directory(out)?;
+    console.data(STORY);
+    console.data("\n");
+    let begin = Instant::now();
+    let line = |text: &str| console.data(&format!("{text}\n"));
+    let mut story = Story::start(&programs, directory.clone(), &line)?;
+    let carries = story.wait_crossing()?;
+    line(&format!("{}  packets cross through {}", since(begin), story.world.gateways[carries].name()));
+    let mut good = true;
+    for (from, to, answer) in story.talk()? {
+        good &= answer == to;
+        line(&format!("{}  {from} asks {to} who it is: {answer}", since(begin)));
+    }
+    let takeover = story.take_over()?;
+    line(&format!("{}  {} was asked to end; {} took over in {}", since(begin), takeover.from, takeover.to, length(takeover.within)));
+    let (asked, answered) = (takeover.of_cloud.0 + takeover.of_hybrid.0, takeover.of_cloud.1 + takeover.of_hybrid.1);
+    good &= takeover.lost() == 0;
+    let sign = if good { "OK" } else { "FAILED" };
+    drop(story);
+    line(&format!(
+        "\n{sign}  Two machines joined by hybridge node init; pods of both sides talk; a gateway ended and {} of {} pings were answered. {}, logs in {}.",
+        answered,
+        asked,
+        length(begin.elapsed()),
+        directory.display()
+    ));
+    if good { Ok(()) } else { Err(Failure::Check) }
 }

@@ -1,5 +1,6 @@
 //! The commands of `hybridge-lab`.
 
+mod agent;
 mod args;
 mod bench;
 mod compare;
@@ -11,10 +12,11 @@ mod setup;
 mod up;
 mod vm;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use hybridge_lab::isolate;
+use hybridge_lab::{cni, isolate};
 use hybridge_report::Exit;
 
 use args::{Arguments, Command};
@@ -47,6 +49,12 @@ impl Failure {
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
+    let name = std::env::args_os().next().map(PathBuf::from);
+    if name.as_ref().and_then(|name| name.file_name()).is_some_and(|name| name == cni::NAME) {
+        let (answer, good) = cni::answer();
+        Console::new().data(&answer);
+        return if good { Exit::Ok } else { Exit::Input }.into();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -56,7 +64,9 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let done = match arguments.command {
-        Command::Demo { world, out } => isolated(|| demo::demo(&world, out)),
+        Command::Demo { full: true, out, world: _ } => isolated(|| demo::full(out)),
+        Command::Demo { full: false, world, out } => isolated(|| demo::demo(&world, out)),
+        Command::Agent { node, kubeconfig, network } => agent::agent(&node, &kubeconfig, &network),
         Command::Run(run) => isolated(|| run::run(&run)),
         Command::Bench(bench) => isolated(|| bench::bench(&bench)),
         Command::BenchNode(bench) => isolated(|| bench::bench_node(&bench)),

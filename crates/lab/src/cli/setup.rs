@@ -24,7 +24,7 @@ pub(super) fn config(args: &WorldArgs, out: Option<PathBuf>) -> Result<WorldConf
     }
     let directory = directory(out)?;
     Ok(WorldConfig {
-        size: Size { hybrid_nodes: args.nodes, gateway_hosts: args.gateways, second_vpc_cidr: args.second_vpc_cidr },
+        size: Size { hybrid_nodes: args.nodes, gateway_hosts: args.gateways, second_vpc_cidr: args.second_vpc_cidr, node_pods: 0 },
         replicas: args.gateways,
         kube: match args.kube {
             KubeArg::Builtin => KubeKind::Builtin(args.vtep.into()),

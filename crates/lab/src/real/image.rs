@@ -26,7 +26,7 @@ pub(crate) fn pause(name: &str, to: &Path) -> Result<(), RealError> {
 }
 
 /// Compiles a C program so that it needs no library.
-pub(super) fn compile(source: &str, program: &Path) -> Result<(), RealError> {
+pub(crate) fn compile(source: &str, program: &Path) -> Result<(), RealError> {
     let file = program.with_extension("c");
     write(&file, source)?;
     let mut cc = Command::new("cc");
@@ -35,7 +35,7 @@ pub(super) fn compile(source: &str, program: &Path) -> Result<(), RealError> {
 }
 
 /// Writes an archive with the image `name`, whose only file is the program, in its root, and whose entry point is that.
-pub(super) fn archive(program: &Path, name: &str, archive: &Path) -> Result<(), RealError> {
+pub(crate) fn archive(program: &Path, name: &str, archive: &Path) -> Result<(), RealError> {
     let work = archive.with_extension("files");
     fs::create_dir_all(&work).map_err(|source| RealError::File { path: work.clone(), source })?;
     let (folder, file) = (program.parent().unwrap_or(Path::new("/")), program.file_name().unwrap_or_default());

@@ -26,7 +26,7 @@ pub use controllers::Controllers;
 pub use helm::{Helm, Said};
 pub use kube::{AuditEntry, Kube, TokenWebhook, User, condition};
 pub use moto::{Moto, Subnet};
-pub use node::{Node, NodeSpec};
+pub use node::{Node, NodeSpec, PodNetwork};
 pub use parts::Parts;
 pub use role::{Role, Rule};
 

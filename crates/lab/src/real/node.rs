@@ -12,6 +12,7 @@ pub(super) mod with_real_parts;
 use std::fmt::Display;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 use super::process::{Process, run, write};
 use super::{Kube, Parts, RealError, condition, image};
+use crate::cni;
 use crate::netns::Netns;
 use cgroup::Cgroup;
 
@@ -43,6 +45,15 @@ pub struct NodeSpec<'a> {
     pub address: Ipv4Addr,
     /// Labels beyond those that every kubelet sets. Kubelets may not set most of `kubernetes.io`.
     pub labels: &'a [(&'a str, &'a str)],
+}
+
+/// The network of a node's pods that are not on the host's.
+#[derive(Clone, Copy, Debug)]
+pub struct PodNetwork<'a> {
+    /// The program that is the plug-in [`crate::cni`]: hybridge-lab.
+    pub plugin: &'a Path,
+    /// Addresses that are routed to the node.
+    pub addresses: &'a [Ipv4Addr],
 }
 
 /// A running node. Dropping kills all of it, at once; its Node object and its pods stay in the API server.
@@ -82,10 +93,27 @@ impl Node {
     ///
     /// State and logs (`containerd.log`, `kubelet.log`) go to `DIRECTORY/NAME`.
     pub fn start(kube: &Kube, ns: &Netns, spec: &NodeSpec<'_>, directory: &Path) -> Result<Self, RealError> {
+        Self::start_with(kube, ns, (spec, None), directory)
+    }
+
+    /// The same, with a network for pods that are not on the host's.
+    pub fn start_with(
+        kube: &Kube,
+        ns: &Netns,
+        (spec, pods): (&NodeSpec<'_>, Option<PodNetwork<'_>>),
+        directory: &Path,
+    ) -> Result<Self, RealError> {
         let parts = Parts::find()?;
         let directory = directory.join(spec.name);
-        fs::create_dir_all(directory.join("cni")).map_err(|source| RealError::File { path: directory.clone(), source })?;
-        write(&directory.join("cni/10-none.conflist"), config::CNI)?;
+        fs::create_dir_all(directory.join("cni/bin")).map_err(|source| RealError::File { path: directory.clone(), source })?;
+        match pods {
+            None => write(&directory.join("cni/10-none.conflist"), config::CNI)?,
+            Some(PodNetwork { plugin, addresses }) => {
+                let link = directory.join("cni/bin").join(cni::NAME);
+                symlink(plugin, &link).map_err(|source| RealError::File { path: link, source })?;
+                write(&directory.join("cni/10-vpc.conflist"), &cni::network(addresses).to_string())?;
+            }
+        }
         write(&directory.join("containerd.toml"), &config::containerd(&directory))?;
         write(&directory.join("kubeconfig"), &kube.kubeconfig_for_node(spec.name)?)?;
         let cgroup = Cgroup::new()?;
@@ -119,14 +147,26 @@ impl Node {
     ///
     /// Shows what the security context came to: CapEff, NoNewPrivs, Seccomp, Uid.
     pub fn process_status(&self, pod: &Value, container: &str) -> Result<String, RealError> {
+        let path = self.process(pod, container)?.join("status");
+        fs::read_to_string(&path).map_err(|source| RealError::Read { path, source })
+    }
+
+    /// The network namespace of a pod that has a running container.
+    pub fn pod_namespace(&self, pod: &Value, container: &str) -> Result<Netns, RealError> {
+        let path = self.process(pod, container)?.join("ns/net");
+        let file = fs::File::open(&path).map_err(|source| RealError::Read { path, source })?;
+        Ok(Netns::open(container, file))
+    }
+
+    /// `/proc/PID` of the first process of a container of a pod.
+    fn process(&self, pod: &Value, container: &str) -> Result<PathBuf, RealError> {
         let missing = |wanted: &str| RealError::NotUnderstood { request: "the state of a pod".into(), wanted: wanted.into() };
         let all = pod.pointer("/status/containerStatuses").and_then(Value::as_array).ok_or_else(|| missing("containers"))?;
         let status = all.iter().find(|status| status["name"] == container).ok_or_else(|| missing(container))?;
         let id = status["containerID"].as_str().and_then(|id| id.strip_prefix("containerd://")).ok_or_else(|| missing("containerID"))?;
         let tasks = run("list containers", self.host.ctr()?.args(["tasks", "list"]))?;
         let pid = tasks.lines().find(|line| line.starts_with(id)).and_then(|line| line.split_whitespace().nth(1));
-        let path = self.host.root().join("proc").join(pid.ok_or_else(|| missing("process"))?).join("status");
-        fs::read_to_string(&path).map_err(|source| RealError::Read { path, source })
+        Ok(self.host.root().join("proc").join(pid.ok_or_else(|| missing("process"))?))
     }
 
     /// What a container of a pod has written, to both outputs, since it was last started.

@@ -83,7 +83,7 @@ impl Drop for Process {
 }
 
 /// Runs a program to its end and returns what it wrote; `what` says what for.
-pub(super) fn run(what: &'static str, command: &mut Command) -> Result<String, RealError> {
+pub(crate) fn run(what: &'static str, command: &mut Command) -> Result<String, RealError> {
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|source| RealError::Start { program: command.get_program().into(), source })?;
     if !output.status.success() {
@@ -98,7 +98,7 @@ fn create(path: &Path) -> Result<File, RealError> {
 }
 
 /// Writes a file of a server.
-pub(super) fn write(path: &Path, content: &str) -> Result<(), RealError> {
+pub(crate) fn write(path: &Path, content: &str) -> Result<(), RealError> {
     fs::write(path, content).map_err(|source| RealError::File { path: path.into(), source })
 }
 

@@ -19,11 +19,12 @@ use std::net::Ipv4Addr;
 use hybridge_model::Cidr4;
 
 use crate::netns::Netns;
+pub(crate) use plan::SITE_GATEWAY;
+use plan::WAN_ENDS;
 pub use plan::{
-    HYBRID_POD_MTU, HybridPlan, IMDS, LegKind, LegPlan, MAX_GATEWAY_HOSTS, MAX_HYBRID_NODES, POD_NEXT_HOP, Size, UPLINK, VPC_MTU, WAN_LEG,
-    WAN_MTU, pod_cidr, site_cidr,
+    HYBRID_POD_MTU, HybridPlan, IMDS, LegKind, LegPlan, MAX_GATEWAY_HOSTS, MAX_HYBRID_NODES, MAX_NODE_PODS, POD_NEXT_HOP, Size, UPLINK,
+    VPC_MTU, WAN_LEG, WAN_MTU, pod_cidr, site_cidr,
 };
-use plan::{SITE_GATEWAY, WAN_ENDS};
 pub use wire::WireError;
 use wire::{Interface, Path};
 
@@ -40,12 +41,14 @@ pub enum TopologyError {
         source: std::io::Error,
     },
     /// A number outside the range the address plan has room for.
-    #[error("the lab has room for 1 to {most} {what}, not {given}")]
+    #[error("the lab has room for {least} to {most} {what}, not {given}")]
     Size {
         /// Of what.
         what: &'static str,
         /// How many were asked for.
         given: u8,
+        /// How many there must be.
+        least: u8,
         /// How many there can be.
         most: u8,
     },
@@ -145,10 +148,10 @@ impl Topology {
             services.pop().expect("the plan has an EC2 API"),
             services.pop().expect("the plan has an API server"),
         );
-        let cloud_pod = attach_pod(&cloud_node.host.ns, "cloud-pod", &cloud_node.plan.pods, None)?;
-        wire::bridge(&site_router, "lan")?;
+        let cloud_pod = attach_pod(&cloud_node.host.ns, "cloud-pod", &size.cloud_pod(), None)?;
+        wire::bridge(&site_router, LAN)?;
         let lan = vec![(SITE_GATEWAY, 24)];
-        wire::configure(&Interface { ns: &site_router, name: "lan", addresses: lan, paths: Vec::new() })?;
+        wire::configure(&Interface { ns: &site_router, name: LAN, addresses: lan, paths: Vec::new() })?;
         let hybrid = size.hybrid().iter().map(|plan| attach_hybrid(&site_router, plan)).collect::<Result<_, _>>()?;
         Ok(Self { size, vpc_router, site_router, gateways, cloud_node, cloud_pod, api_server, ec2_api, hybrid })
     }
@@ -210,6 +213,9 @@ impl Topology {
     }
 }
 
+/// The bridge in the site router's namespace that hybrid nodes are plugged into.
+pub(crate) const LAN: &str = "lan";
+
 /// Name of a node's interface to its pod.
 const POD_WIRE: &str = "pod";
 
@@ -222,10 +228,14 @@ const QUIET: &[(&str, &str)] = &[
 ];
 
 fn check(size: Size) -> Result<(), TopologyError> {
-    let limits = [("hybrid nodes", size.hybrid_nodes, MAX_HYBRID_NODES), ("gateway hosts", size.gateway_hosts, MAX_GATEWAY_HOSTS)];
-    for (what, given, most) in limits {
-        if !(1..=most).contains(&given) {
-            return Err(TopologyError::Size { what, given, most });
+    let limits = [
+        ("hybrid nodes", size.hybrid_nodes, 0, MAX_HYBRID_NODES),
+        ("gateway hosts", size.gateway_hosts, 1, MAX_GATEWAY_HOSTS),
+        ("addresses for pods", size.node_pods, 0, MAX_NODE_PODS),
+    ];
+    for (what, given, least, most) in limits {
+        if !(least..=most).contains(&given) {
+            return Err(TopologyError::Size { what, given, least, most });
         }
     }
     Ok(())
@@ -289,6 +299,14 @@ fn attach_pod(node: &Netns, name: &str, addresses: &[Ipv4Addr], mtu: Option<u32>
     Ok(Host { ns, address })
 }
 
+/// Gives a pod's namespace an address of the VPC: a wire from a node's interface `wire` to the pod's, and the node's route.
+pub(crate) fn attach_to_pod(node: (&Netns, &str), pod: (&Netns, &str), address: Ipv4Addr) -> Result<(), WireError> {
+    wire::connect(node, pod, VPC_MTU)?;
+    wire::configure(&node_side(node.0, node.1, &[address]))?;
+    let paths = vec![Path { mtu: None, source: Some(address), ..Path::default_via(POD_NEXT_HOP) }];
+    wire::configure(&Interface { ns: pod.0, name: pod.1, addresses: vec![(address, 32)], paths })
+}
+
 fn node_side<'a>(node: &'a Netns, name: &'a str, pods: &[Ipv4Addr]) -> Interface<'a> {
     let paths = pods.iter().map(|pod| Path::direct(Cidr4::host(*pod))).collect();
     Interface { ns: node, name, addresses: vec![(POD_NEXT_HOP, 32)], paths }
@@ -303,7 +321,7 @@ fn attach_hybrid(site_router: &Netns, plan: &HybridPlan) -> Result<Hybrid, Topol
     let ns = namespace(&plan.name)?;
     forward(&ns)?;
     wire::connect((site_router, &plan.name), (&ns, UPLINK), WAN_MTU)?;
-    wire::enslave(site_router, "lan", &plan.name)?;
+    wire::enslave(site_router, LAN, &plan.name)?;
     let paths = vec![Path::default_via(SITE_GATEWAY)];
     wire::configure(&Interface { ns: &ns, name: UPLINK, addresses: vec![(plan.address, 24)], paths })?;
     let pod = attach_pod(&ns, &format!("{}-pod", plan.name), &[plan.pod], Some(HYBRID_POD_MTU))?;

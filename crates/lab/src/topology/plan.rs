@@ -9,6 +9,9 @@ use hybridge_model::Cidr4;
 /// The largest number of hybrid nodes: node *i* has address 192.168.10.(10 + *i*) and pod network 10.250.*i*.0/24.
 pub const MAX_HYBRID_NODES: u8 = 200;
 
+/// Most addresses for pods that a kubelet runs on the cloud node.
+pub const MAX_NODE_PODS: u8 = 100;
+
 /// The largest number of gateway hosts.
 pub const MAX_GATEWAY_HOSTS: u8 = 8;
 
@@ -42,17 +45,20 @@ pub(crate) const SITE_GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 10, 1);
 /// How large the lab is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Hybrid nodes, each with one pod: 1 to [`MAX_HYBRID_NODES`].
+    /// Hybrid nodes that are namespaces, each with one pod: up to [`MAX_HYBRID_NODES`]. Virtual machines join the site's network
+    /// themselves.
     pub hybrid_nodes: u8,
     /// Hosts on which a gateway can run: 1 to [`MAX_GATEWAY_HOSTS`]. The first two are the ones of the picture.
     pub gateway_hosts: u8,
     /// Whether the VPC has 100.64.0.0/16 beside 10.0.0.0/16, and the cloud pod an address in it.
     pub second_vpc_cidr: bool,
+    /// Further addresses of the cloud node, for pods that a kubelet runs there: up to [`MAX_NODE_PODS`].
+    pub node_pods: u8,
 }
 
 impl Default for Size {
     fn default() -> Self {
-        Self { hybrid_nodes: 2, gateway_hosts: 2, second_vpc_cidr: false }
+        Self { hybrid_nodes: 2, gateway_hosts: 2, second_vpc_cidr: false, node_pods: 0 }
     }
 }
 
@@ -117,11 +123,21 @@ impl Size {
         [network(10, 0, 16)].into_iter().chain(second).collect()
     }
 
+    /// Addresses of the pod that is a namespace.
+    pub fn cloud_pod(&self) -> Vec<Ipv4Addr> {
+        let second = self.second_vpc_cidr.then_some(Ipv4Addr::new(100, 64, 3, 20));
+        [Ipv4Addr::new(10, 0, 3, 20)].into_iter().chain(second).collect()
+    }
+
+    /// Addresses for pods that a kubelet runs on the cloud node.
+    pub fn node_pods(&self) -> Vec<Ipv4Addr> {
+        (0..self.node_pods).map(|number| Ipv4Addr::new(10, 0, 3, 30 + number)).collect()
+    }
+
     /// The hosts on the legs of the VPC router: gateways first, then the cloud node and the services.
     pub fn legs(&self) -> Vec<LegPlan> {
         let mut legs: Vec<LegPlan> = (0..self.gateway_hosts).map(gateway_leg).collect();
-        let mut pods = vec![Ipv4Addr::new(10, 0, 3, 20)];
-        pods.extend(self.second_vpc_cidr.then_some(Ipv4Addr::new(100, 64, 3, 20)));
+        let pods = self.cloud_pod().into_iter().chain(self.node_pods()).collect();
         legs.push(leg("cloud-node", LegKind::CloudNode, Ipv4Addr::new(10, 0, 3, 10), pods));
         legs.push(leg("api-server", LegKind::Service, Ipv4Addr::new(10, 0, 100, 10), Vec::new()));
         legs.push(leg("ec2-api", LegKind::Service, Ipv4Addr::new(10, 0, 101, 10), Vec::new()));
@@ -178,7 +194,8 @@ mod tests {
 
     #[test]
     fn the_largest_lab_has_no_address_twice() {
-        let size = Size { hybrid_nodes: MAX_HYBRID_NODES, gateway_hosts: MAX_GATEWAY_HOSTS, second_vpc_cidr: true };
+        let size =
+            Size { hybrid_nodes: MAX_HYBRID_NODES, gateway_hosts: MAX_GATEWAY_HOSTS, second_vpc_cidr: true, node_pods: MAX_NODE_PODS };
         let mut all = Vec::new();
         for leg in size.legs() {
             assert!(leg.name.len() <= 15, "{} is too long for an interface", leg.name);

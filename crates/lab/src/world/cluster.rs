@@ -1,15 +1,14 @@
 //! The Kubernetes side of a world: its API server and the objects in it.
 
 use std::net::SocketAddr;
-use std::path::Path;
 
 use hybridge_gateway::nodes::HYBRID_LABEL;
 use hybridge_gateway::vtep::OBJECT_NAME;
 use hybridge_model::Cidr4;
 use serde_json::{Value, json};
 
-use super::ChartEnv;
 use super::gateway::{Gateway, NAMESPACE};
+use super::{ChartEnv, WorldConfig};
 use crate::http::{HttpError, Server};
 use crate::kube::{CILIUM_NODE_CRD, FakeKube, VtepCrd};
 use crate::netns::Task;
@@ -87,9 +86,9 @@ impl Cluster {
 
     /// Starts etcd and kube-apiserver. With the reference chart's environment gateways have exactly its role, else all rights, until
     /// a chart is installed.
-    pub(super) fn start_real(topology: &Topology, crd: VtepCrd, env: &ChartEnv, directory: &Path) -> Result<Self, ClusterError> {
-        let host = &topology.api_server.host;
-        let mut kube = real::Kube::start(&host.ns, host.address, directory)?;
+    pub(super) fn start_real(topology: &Topology, crd: VtepCrd, config: &WorldConfig) -> Result<Self, ClusterError> {
+        let (host, env) = (&topology.api_server.host, &config.env);
+        let mut kube = real::Kube::start_with(&host.ns, host.address, &config.directory, config.webhook.as_ref())?;
         for yaml in [Some(CILIUM_NODE_CRD), crd.yaml()].into_iter().flatten() {
             kube.install_crd(yaml)?;
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::kube::VtepCrd;
+use crate::real::TokenWebhook;
 use crate::router::RouteDelays;
 use crate::topology::Size;
 
@@ -90,6 +91,8 @@ pub struct WorldConfig {
     pub gateway_args: Vec<String>,
     /// Which environment it gets.
     pub env: ChartEnv,
+    /// Who is asked about tokens that a real API server does not know itself.
+    pub webhook: Option<TokenWebhook>,
     /// Delays.
     pub delays: Delays,
     /// Where logs and files of the run go; must exist.
@@ -108,6 +111,7 @@ impl WorldConfig {
             gateway_bin: gateway_bin.into(),
             gateway_args: Vec::new(),
             env: ChartEnv::Own,
+            webhook: None,
             delays: Delays::default(),
             directory: directory.into(),
         }

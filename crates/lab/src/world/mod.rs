@@ -119,7 +119,7 @@ impl World {
         let router = start_router(&topology, &cloud, config, &journal)?;
         let mut cluster = match config.kube {
             KubeKind::Builtin(crd) => Cluster::start_builtin(&topology, crd)?,
-            KubeKind::Real(crd) => Cluster::start_real(&topology, crd, &config.env, &config.directory)?,
+            KubeKind::Real(crd) => Cluster::start_real(&topology, crd, config)?,
         };
         let host = |(index, leg): (usize, &Leg)| Gateway::new(index, leg.clone(), cloud.ids(leg.host.address), &config.directory);
         let gateways: Vec<Gateway> = topology.gateways.iter().enumerate().map(host).collect();
