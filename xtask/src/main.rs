@@ -37,7 +37,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "demo",
         usage: "[ARGUMENTS OF hybridge-lab demo]",
-        about: "Build the products and show two gateways carry traffic. Needs Rust and a C compiler",
+        about: "Build the products and show two gateways carry traffic; with --full, machines join and pods talk through them",
         run: demo::run,
     },
     Task {
