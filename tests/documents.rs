@@ -1,4 +1,5 @@
-//! Commands that the documents show are run as they stand there: all of the lab, and of the node those that change nothing.
+//! Commands that the documents show are run as they stand there: those of the lab but for virtual machines, which have tests of their
+//! own, and those of the node that change nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -124,4 +125,18 @@ fn what_commands_of_the_node_page_print_is_what_stands_there() {
         shown += 1;
     }
     assert!(shown >= 4, "{shown} commands with what they print");
+}
+
+#[test]
+fn under_the_name_nodeadm_what_is_not_done_says_who_does_it() {
+    let folder = tempfile::tempdir().expect("a folder for a link");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_hybridge"), folder.path().join("nodeadm")).expect("a folder to write to");
+    for line in
+        ["install 1.34 --credential-provider ssm", "upgrade 1.34 -c file://x", "uninstall", "debug -c file://x", "sync-artifacts 1.34"]
+    {
+        let output = run(&format!("./nodeadm {line}"), folder.path());
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]), "{line}: {err}");
+        assert!(err.starts_with("error[nodeadm.not-done]") && err.contains("of eks-hybrid"), "{line}: {err}");
+    }
 }

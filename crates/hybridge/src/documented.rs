@@ -21,7 +21,7 @@ const UNITS: [&str; 2] = [
     include_str!("../../../packaging/node/hybridge-node-run.service"),
 ];
 
-const SKIPS: &str = "| name for `--skip` | what is left out |\n|---|---|\n";
+const SKIPS: &str = "| name for `--skip` | check, or half |\n|---|---|\n";
 const FILES: &str = "| file | when |\n|---|---|\n";
 const CODES: &str = "| code | meaning |\n|---|---|\n";
 
@@ -144,6 +144,36 @@ fn every_command_of_the_documents_is_understood() {
         let parsed = Nodeadm::try_parse_from(line.split_whitespace());
         assert!(parsed.is_ok(), "`{line}`: {}", parsed.unwrap_err());
     }
+}
+
+/// Names of functions in all sources of ours.
+fn functions() -> BTreeSet<String> {
+    let mut folders = vec![crates(), crates().join("../tests")];
+    let mut names = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = fs::read_to_string(path).unwrap();
+                names.extend(text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next()).map(str::to_owned));
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn every_test_that_shows_a_difference_exists() {
+    let functions = functions();
+    let page = include_str!("../../../docs/differences.md");
+    let shown = page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.trim_end_matches(" |").rsplit(" | ").next());
+    let named =
+        |text: &&str| text.contains('_') && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let tests: BTreeSet<&str> = shown.flat_map(code).filter(named).collect();
+    assert!(tests.len() > 60, "{tests:?}");
+    let missing: Vec<&&str> = tests.iter().filter(|name| !functions.contains(**name)).collect();
+    assert_eq!(missing, Vec::<&&str>::new());
 }
 
 /// STS and Roles Anywhere ask for no rights; ECR's are those of a pull, whoever does it.
