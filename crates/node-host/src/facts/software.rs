@@ -39,11 +39,12 @@ fn asked(host: &Host, name: &str) -> Result<Version, String> {
     output.stdout.parse().map_err(|error: hybridge_node::version::NoVersion| error.to_string())
 }
 
-/// Programs that are wanted and there, others' credential provider among them.
+/// Programs that are wanted and there, others' credential provider among them: of that one, nodeadm asks no more than a file.
 pub(super) fn programs(host: &Host, wanted: &Wanted) -> Part {
     let provider = std::env::var(ECR_PROVIDER).ok().filter(|path| !path.is_empty());
     let paths: BTreeSet<&str> = wanted.programs.iter().copied().chain(provider.as_deref()).collect();
-    let programs: Vec<String> = paths.into_iter().filter(|path| host.executable(path)).map(String::from).collect();
+    let programs = paths.into_iter().filter(|path| host.executable(path) || path.ends_with("/ecr-credential-provider") && host.path(path).is_file());
+    let programs: Vec<String> = programs.map(String::from).collect();
     Box::new(move |facts| (facts.programs, facts.ecr_provider) = (programs, provider))
 }
 
