@@ -26,7 +26,7 @@ fn has_signed(authority: &X509Certificate<'_>, certificate: &X509Certificate<'_>
         |algorithm: &&dyn SignatureVerificationAlgorithm| algorithm.verify_signature(key, text, &certificate.signature_value.data).is_ok();
     // A signature of the authority's key is one by whatever algorithm; which one the certificate names does not matter here.
     let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
-    authority.subject().as_raw() == certificate.issuer().as_raw() && algorithms.all.iter().any(|algorithm| holds(algorithm))
+    authority.subject().as_raw() == certificate.issuer().as_raw() && algorithms.all.iter().any(holds)
 }
 
 #[cfg(test)]
