@@ -12,8 +12,9 @@ use hybridge_node::secret::Secret;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// How long a program may take that only looks something up.
-pub const QUESTION: Duration = Duration::from_secs(10);
+/// How long a program may take that only looks something up. A disk that is read for the first time from a snapshot, or a machine
+/// that has just started a node, takes ten seconds for 80 MB of kubelet.
+pub const QUESTION: Duration = Duration::from_secs(60);
 /// How long a program may take that changes something: copying images to a disk is the slowest of them.
 pub const CHANGE: Duration = Duration::from_secs(300);
 

@@ -31,7 +31,8 @@ pub(super) fn installed(subject: &Subject<'_>) -> Vec<Finding> {
     missing
         .into_iter()
         .map(|program| {
-            Finding::error("node.not-installed", program, "is not installed, or does not say its version")
+            let why = facts.missing.get(program).map(|why| format!(": {why}")).unwrap_or_default();
+            Finding::error("node.not-installed", program, format!("is not installed, or does not say its version{why}"))
                 .fix(format!("run nodeadm install KUBERNETES_VERSION --credential-provider {provider}"))
         })
         .collect()
