@@ -226,7 +226,7 @@ fn name(config: &NodeConfig, facts: &Facts, instance: Option<&InstanceFacts>, fi
     }
     let name = instance.private_dns_name.clone().filter(|name| !name.is_empty());
     if name.is_none() {
-        let what = format!("the private DNS name of {} is not known{}", instance.id, why(facts, "privateDnsName"));
+        let what = format!("the private DNS name of {} is not known{}", instance.id, why(facts, "instance.privateDnsName"));
         findings.push(Finding::error("node.name", "instance", what).fix(format!(
             "allow the node's role ec2:DescribeInstances, or set spec.featureGates.{INSTANCE_ID_NODE_NAME}: true to call nodes by their instance id"
         )));
