@@ -96,7 +96,10 @@ impl Machine {
             symlink(format!("usr/{link}"), machine.path(link)).unwrap();
         }
         machine.show("/usr", "/usr");
-        machine.show("/sys", "/sys");
+        // A mount of its own shows this namespace's network interfaces; not allowed in a container that masks parts of /sys.
+        if !Command::new("mount").args(["-t", "sysfs", "-o", "ro", "sysfs"]).arg(machine.path("/sys")).status().unwrap().success() {
+            machine.show("/sys", "/sys");
+        }
         run(Command::new("mount").arg("--bind").args([machine.path("/opt/local"), machine.path("/usr/local/bin")]));
         for device in ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"] {
             machine.write(device, "");

@@ -15,10 +15,6 @@ use hybridge_report::Exit;
 use super::{aws, tell};
 use crate::args::nodeadm::{Action, UdevNetManager};
 
-/// Between two looks at networkd, and how long all of them may take, as nodeadm's boot hook has it.
-const PAUSE: Duration = Duration::from_millis(50);
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Waits until systemd-networkd has configured the interfaces that are its own.
 pub(super) fn boot_hook() -> Exit {
     ended(wait_for_networkd())
@@ -44,34 +40,41 @@ fn ended(result: anyhow::Result<()>) -> Exit {
 
 fn add(name: &str) -> anyhow::Result<()> {
     let mac = mac_of(name)?;
-    let imds = aws::block_on(Imds::open(&Metadata::from_env())).context("cannot ask the instance metadata service")?;
-    let instance = aws::block_on(imds.instance()).context("cannot tell which instance this is")?;
-    let kept = Path::new(DECISIONS).join(&instance.id).join(name);
-    let decision = Decision::make(fs::read_to_string(&kept).ok().as_deref(), &mac, Path::new(MARKER).exists());
-    let host = Host::system();
-    host.write(&kept.display().to_string(), &decision.text(), 0o644)?;
-    if decision.manager == Manager::Cni {
-        return Ok(());
-    }
-    let (network_card, device, ipv4s) = aws::block_on(async {
-        (imds.interface(&mac, "network-card").await, imds.interface(&mac, "device-number").await, imds.interface(&mac, "local-ipv4s").await)
-    });
-    let primary = mac.eq_ignore_ascii_case(&instance.mac);
-    let link = Link {
-        name: name.to_owned(),
-        mac,
-        network_card: number(network_card?)?,
-        device: number(device?)?,
-        secondary: (!primary).then(|| ipv4s.ok().flatten().and_then(|text| text.lines().next()?.trim().parse().ok())),
-    };
-    let file = link.file();
-    host.write(&file.path, &file.content, file.mode)?;
-    if primary {
-        // It is there as long as some network is needed to ask the metadata service at all.
-        let file = no_default();
+    // One runtime for all questions: the connection is kept between them.
+    aws::block_on(async {
+        let imds = Imds::open(&Metadata::from_env()).await.context("cannot ask the instance metadata service")?;
+        let instance = imds.instance().await.context("cannot tell which instance this is")?;
+        let kept = Path::new(DECISIONS).join(&instance.id).join(name);
+        let decision = Decision::make(fs::read_to_string(&kept).ok().as_deref(), &mac, Path::new(MARKER).exists());
+        let host = Host::system();
+        host.write(&kept.display().to_string(), &decision.text(), 0o644)?;
+        if decision.manager == Manager::Cni {
+            return Ok(());
+        }
+        let primary = mac.eq_ignore_ascii_case(&instance.mac);
+        let file = link(name, &mac, primary, &imds).await?.file();
         host.write(&file.path, &file.content, file.mode)?;
-    }
-    Ok(())
+        if primary {
+            let file = no_default();
+            host.write(&file.path, &file.content, file.mode)?;
+        }
+        Ok(())
+    })
+}
+
+async fn link(name: &str, mac: &str, primary: bool, imds: &Imds) -> anyhow::Result<Link> {
+    let secondary = match primary {
+        true => None,
+        // An address is of use, but none is no reason to leave the interface alone.
+        false => Some(imds.interface(mac, "local-ipv4s").await.ok().flatten().and_then(|text| text.lines().next()?.trim().parse().ok())),
+    };
+    Ok(Link {
+        name: name.to_owned(),
+        mac: mac.to_owned(),
+        network_card: number(imds.interface(mac, "network-card").await?)?,
+        device: number(imds.interface(mac, "device-number").await?)?,
+        secondary,
+    })
 }
 
 /// What has one card only does not tell its number.
@@ -98,16 +101,37 @@ fn mac_of(name: &str) -> anyhow::Result<String> {
 fn wait_for_networkd() -> anyhow::Result<()> {
     let instance = aws::block_on(async { Imds::open(&Metadata::from_env()).await?.instance().await });
     let instance = instance.context("cannot ask the instance metadata service")?;
+    settle(&Patience::OF_BOOT, || {
+        let listed = listed(&networkctl()?).context("networkctl prints something else than its JSON")?;
+        Ok(unsettled(&listed, &networkd(&instance)?))
+    })
+}
+
+/// How long something is waited for.
+struct Patience {
+    /// Between two looks.
+    pause: Duration,
+    /// All of them together.
+    limit: Duration,
+}
+
+impl Patience {
+    /// As nodeadm's boot hook has it.
+    const OF_BOOT: Self = Self { pause: Duration::from_millis(50), limit: Duration::from_secs(60) };
+}
+
+/// Looks until nothing is waited for any more.
+fn settle(patience: &Patience, mut waiting_for: impl FnMut() -> anyhow::Result<Vec<String>>) -> anyhow::Result<()> {
     let start = Instant::now();
     loop {
-        let waiting = unsettled(&listed(&networkctl()?).context("networkctl prints something else than its JSON")?, &networkd(&instance)?);
+        let waiting = waiting_for()?;
         if waiting.is_empty() {
             return Ok(());
         }
-        if start.elapsed() > PATIENCE {
-            bail!("waited {} s for systemd-networkd, but {}", PATIENCE.as_secs(), waiting.join("; "));
+        if start.elapsed() >= patience.limit {
+            bail!("waited {} s for systemd-networkd, but {}", patience.limit.as_secs_f32(), waiting.join("; "));
         }
-        thread::sleep(PAUSE);
+        thread::sleep(patience.pause);
     }
 }
 
@@ -132,4 +156,26 @@ fn networkd(instance: &hybridge_node::facts::InstanceFacts) -> anyhow::Result<Ve
         }
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_ends_when_all_is_well_or_patience_is_over() {
+        let patience = Patience { pause: Duration::from_millis(1), limit: Duration::from_millis(20) };
+        let mut looks = 0;
+        let three_times = || {
+            looks += 1;
+            Ok(if looks < 3 { vec!["ens5 is configuring, not yet configured".to_owned()] } else { Vec::new() })
+        };
+        settle(&patience, three_times).unwrap();
+        assert_eq!(looks, 3);
+        let start = Instant::now();
+        let error = settle(&patience, || Ok(vec!["ens5 is not there yet".to_owned()])).unwrap_err().to_string();
+        assert_eq!(error, "waited 0.02 s for systemd-networkd, but ens5 is not there yet");
+        assert!((20..5000).contains(&start.elapsed().as_millis()));
+        assert!(settle(&patience, || bail!("cannot run networkctl")).is_err());
+    }
 }

@@ -2,6 +2,8 @@
 
 mod aws;
 mod config;
+mod deed;
+mod gather;
 mod init;
 mod links;
 mod max_pods;
