@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 
 use crate::command::{cargo, run as run_command};
 use crate::flags::Flags;
-use crate::{host, real};
 use crate::workspace::Workspace;
+use crate::{host, real};
 
 /// The gateway, the lab, and the command that starts labs; what cargo calls them.
 pub(crate) const PRODUCTS: [&str; 6] = ["--package", "hybridge-gatewayd", "--package", "hybridge-lab", "--package", "hybridge"];

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use hybridge_node::plan::{Half, Phase, Plan, Step};
 use hybridge_report::Finding;
+use serde_json::Value;
 
 use crate::command::{Call, Output};
 use crate::commit::{Batch, write_file};
@@ -63,7 +64,8 @@ pub fn apply(host: &Host, plan: &Plan, watch: &mut dyn Watch, options: &Options)
 /// Reads the record of earlier runs.
 pub(crate) fn load_state(host: &Host) -> Result<State, ApplyError> {
     let text = host.text(state::PATH).map_err(ApplyError::file("read", state::PATH))?;
-    let parsed = text.map(|text| serde_json::from_str(&text)).transpose();
+    // By way of an object, as serde would take a list for a record, too.
+    let parsed = text.map(|text| serde_json::from_str(&text).and_then(|object| serde_json::from_value(Value::Object(object)))).transpose();
     Ok(parsed.map_err(|source| ApplyError::State { path: state::PATH.into(), source })?.unwrap_or_default())
 }
 

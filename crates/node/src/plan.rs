@@ -3,7 +3,10 @@
 mod assemble;
 mod owned;
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use assemble::{Daemon, Options, first, plan};
 pub use owned::{owned, possible_drop_ins};
@@ -141,9 +144,8 @@ pub enum Step {
     },
 }
 
-/// A file of ours.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// A file of ours. Neither `Debug` nor what is serialized show a secret content.
+#[derive(Clone, PartialEq)]
 pub struct File {
     /// Absolute.
     pub path: String,
@@ -159,6 +161,30 @@ impl File {
     /// A file that anybody may read.
     pub fn new(path: impl Into<String>, content: impl Into<String>) -> Self {
         Self { path: path.into(), content: content.into(), mode: 0o644, secret: false }
+    }
+}
+
+impl File {
+    fn shown(&self) -> &str {
+        if self.secret { Secret::HIDDEN } else { &self.content }
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut file = f.debug_struct("File");
+        file.field("path", &self.path).field("content", &self.shown()).field("mode", &self.mode).field("secret", &self.secret).finish()
+    }
+}
+
+impl Serialize for File {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut file = to.serialize_struct("File", 4)?;
+        file.serialize_field("path", &self.path)?;
+        file.serialize_field("content", self.shown())?;
+        file.serialize_field("mode", &self.mode)?;
+        file.serialize_field("secret", &self.secret)?;
+        file.end()
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) const PARTS: &str = "Kubernetes' servers and kubelet, etcd, container
      (from PyPI), a virtual machine (of Debian packages, 500 MB, under a minute)";
 
 /// What must be installed for that and for running them. Debian's runc starts no service.
-pub(crate) const NEEDS: [Need; 6] = [host::PYTHON, RUNC, QEMU, MMDEBSTRAP, ZSTD, KUBECTL];
+pub(crate) const NEEDS: [Need; 7] = [host::PYTHON, RUNC, QEMU, MMDEBSTRAP, ZSTD, KUBECTL, STRACE];
 
 /// What starts the containers of a real node.
 const RUNC: Need = Need { what: "`runc`", met: || host::find("runc").is_some(), package: "runc" };
@@ -45,6 +45,9 @@ const ZSTD: Need = Need { what: "`zstd`", met: || host::find("zstd").is_some(), 
 
 /// Reads logs of pods and runs commands in them, as people do. Any version can; Debian's is old.
 const KUBECTL: Need = Need { what: "`kubectl`", met: || host::find("kubectl").is_some(), package: "kubernetes-client" };
+
+/// Kills `hybridge node init` before each of its changes (tests/trouble/killed.rs).
+const STRACE: Need = Need { what: "`strace`", met: || host::find("strace").is_some(), package: "strace" };
 
 /// `cargo xtask real`.
 pub(crate) fn run(flags: Flags) -> Result<ExitCode> {

@@ -30,7 +30,8 @@ impl Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.action, self.subject)
+        f.write_str(self.action)?;
+        if self.subject.is_empty() { Ok(()) } else { write!(f, " {}", self.subject) }
     }
 }
 

@@ -23,12 +23,12 @@ pub enum RolesAnywhereError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// AWS refused for a reason that we know a remedy for.
-    #[error("{source}")]
+    #[error("{refusal}")]
     Refused {
         /// The remedy.
         fix: String,
-        /// The refusal.
-        source: CallError,
+        /// The refusal; no source, as it is all of the message.
+        refusal: CallError,
     },
     /// The call failed.
     #[error(transparent)]
@@ -53,7 +53,7 @@ impl RolesAnywhereError {
 /// (Roles Anywhere user guide, "Troubleshooting").
 pub(super) fn refused(error: CallError, wish: &SessionWish) -> RolesAnywhereError {
     match remedy(&error, wish) {
-        Some(fix) => RolesAnywhereError::Refused { fix, source: error },
+        Some(fix) => RolesAnywhereError::Refused { fix, refusal: error },
         None => RolesAnywhereError::Call(error),
     }
 }

@@ -11,6 +11,7 @@ use hybridge_node_host::report::{Change, Deed, Report};
 use hybridge_report::Exit;
 use serde_json::json;
 
+use super::init::Stopped;
 use super::tell;
 use crate::args::Output;
 use crate::args::node::Init;
@@ -53,14 +54,20 @@ fn text(plan: &Plan, changes: &[Change]) -> String {
 }
 
 /// Carries it out, telling each change as it is made and the times at the end.
-pub(super) fn carry_out(host: &Host, plan: &Plan, options: &Options, output: Output) -> Result<Exit, ApplyError> {
-    let report = apply(host, plan, &mut Told { lines: output == Output::Table }, options)?;
+pub(super) fn carry_out(host: &Host, plan: &Plan, options: &Options, output: Output) -> Result<Exit, Stopped> {
+    let report = deed(host, plan, output == Output::Table, options)?;
     tell::findings(&report.warnings);
     if output == Output::Json {
         return Ok(tell::json(&json!({ "node": plan.node, "changes": report.changes(), "report": report })));
     }
     tell::line(timing(plan, &report));
     Ok(Exit::Ok)
+}
+
+/// Carries out a plan; tells whether it stopped before its first change.
+pub(super) fn deed(host: &Host, plan: &Plan, lines: bool, options: &Options) -> Result<Report, Stopped> {
+    let mut told = Told { lines, changed: false };
+    apply(host, plan, &mut told, options).map_err(|error| if told.changed { Stopped::Partly(error) } else { Stopped::Apply(error) })
 }
 
 fn timing(plan: &Plan, report: &Report) -> String {
@@ -76,12 +83,14 @@ fn timing(plan: &Plan, report: &Report) -> String {
 
 /// One line for each change, and what is waited for where somebody watches.
 #[derive(Debug)]
-pub(super) struct Told {
-    pub(super) lines: bool,
+struct Told {
+    lines: bool,
+    changed: bool,
 }
 
 impl Watch for Told {
     fn changed(&mut self, change: &Change) {
+        self.changed = true;
         if self.lines {
             tell::line(change);
         }

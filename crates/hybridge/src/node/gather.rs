@@ -13,7 +13,6 @@ use hybridge_node::node::Plugins;
 use hybridge_node::plan::{self, Plan};
 use hybridge_node::resolve::{Question, Wanted, resolve, wanted};
 use hybridge_node::validate::Skips;
-use hybridge_node_host::apply::apply;
 use hybridge_node_host::facts as machine;
 use hybridge_node_host::host::Host;
 use hybridge_node_host::options::Options;
@@ -22,7 +21,7 @@ use hybridge_node_host::{facts::Paths, migrate};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::aws::{self, Asking};
-use super::deed::Told;
+use super::deed::deed;
 use super::init::{Stopped, checked, finding};
 use super::tell;
 
@@ -81,7 +80,7 @@ fn outside(host: &Host, config: &NodeConfig, wanted: &Wanted, gathering: &Gather
             asking.config_file = Some(kept.path());
             tried = Some(kept);
         } else if !gathering.dry_run {
-            apply(host, &first, &mut Told { lines: gathering.lines }, gathering.options).map_err(Stopped::Apply)?;
+            deed(host, &first, gathering.lines, gathering.options)?;
             facts = machine::gather(host, wanted, &Paths::from_env(host), Vec::new());
         }
     }

@@ -28,8 +28,10 @@ use crate::args::node::{Init, PlugIns, Sources};
 pub(super) enum Stopped {
     /// What is wrong with the input or the machine.
     Findings(Vec<Finding>),
-    /// What went wrong on the way.
+    /// What went wrong before anything was changed.
     Apply(ApplyError),
+    /// What went wrong after something was changed.
+    Partly(ApplyError),
 }
 
 impl From<Vec<Finding>> for Stopped {
@@ -60,7 +62,11 @@ pub(super) fn run(arguments: &Init) -> Exit {
         }
         Err(Stopped::Apply(error)) => {
             tell::findings([&error.finding()]);
-            exit_of(&error)
+            Exit::Input
+        }
+        Err(Stopped::Partly(error)) => {
+            tell::findings([&error.finding()]);
+            Exit::Partly
         }
     }
 }
@@ -92,18 +98,9 @@ fn go(arguments: &Init) -> Result<Exit, Stopped> {
     let resolved = resolve(&config, &facts, plugins, &executable(&facts))?;
     let cache = arguments.config_cache.as_deref().map(|path| cache_file(path, &config, &facts));
     let plan = plan::plan(&resolved.node(), &plan::Options { skips, daemons, cache })?;
-    let done = match arguments.dry_run {
-        true => deed::show(&host, &plan, &options, arguments),
+    match arguments.dry_run {
+        true => deed::show(&host, &plan, &options, arguments).map_err(Stopped::Apply),
         false => deed::carry_out(&host, &plan, &options, arguments.output),
-    };
-    done.map_err(Stopped::Apply)
-}
-
-/// Something was done unless it stopped before the first change.
-fn exit_of(error: &ApplyError) -> Exit {
-    match error {
-        ApplyError::NotRoot | ApplyError::Busy { .. } | ApplyError::State { .. } => Exit::Input,
-        _ => Exit::Partly,
     }
 }
 
@@ -113,7 +110,7 @@ pub(super) fn prepare(sources: &Sources, facts: Option<&Path>, plug_ins: PlugIns
     let Some(config) = known.config else { return Err(known.problems.into_iter().map(Finding::from).collect()) };
     let stopped = |stopped| match stopped {
         Stopped::Findings(findings) => findings,
-        Stopped::Apply(error) => vec![error.finding()],
+        Stopped::Apply(error) | Stopped::Partly(error) => vec![error.finding()],
     };
     let skips = Skips::checks();
     let facts = match facts {
@@ -185,7 +182,7 @@ fn decision(arguments: &Init) -> Result<(Decision, Option<Facts>), Stopped> {
 fn cache_file(path: &Path, config: &NodeConfig, facts: &Facts) -> plan::File {
     let mut value: serde_json::Value = serde_json::from_str(&Cached::of(config).to_json()).expect("it has just been written");
     value["facts"] = json!({"instance": facts.instance, "instanceType": facts.instance_type, "cluster": facts.cluster});
-    plan::File { mode: 0o600, ..plan::File::new(path.display().to_string(), value.to_string()) }
+    plan::File { mode: 0o600, secret: true, ..plan::File::new(path.display().to_string(), value.to_string()) }
 }
 
 fn facts_of_cache(text: &str) -> Option<Facts> {

@@ -9,8 +9,9 @@ mod unpack;
 pub use legacy::Legacy;
 use unpack::Budget;
 
-/// Most bytes that are taken in, and most that come out of all layers and parts together. EC2's user data holds 16 KiB.
-pub const MAX_BYTES: usize = 16 << 20;
+/// Most bytes that are taken in, and most that come out of all layers and parts together. EC2's user data holds 16 KiB; what is more is no
+/// NodeConfig, and reading it would only take time.
+pub const MAX_BYTES: usize = 4 << 20;
 /// Most multiparts within each other.
 const MAX_DEPTH: u32 = 5;
 /// Content type of a NodeConfig part.
