@@ -247,7 +247,8 @@ fn toml_merge() {
     let other = corpus(&["toml"]);
     fuzz("TOML", other.clone(), move |input, random| {
         let text = String::from_utf8_lossy(input);
-        let base = String::from_utf8_lossy(random.of(&other)).into_owned();
+        let base: &Vec<u8> = random.of(&other);
+        let base = String::from_utf8_lossy(base).into_owned();
         let Ok(merged) = containerd::merge(&base, &text) else { return };
         // What is written can be read, and merging it again changes nothing.
         assert_eq!(containerd::merge(&merged, &text).unwrap(), merged, "{text:?} over {base:?}");
