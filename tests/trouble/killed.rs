@@ -35,8 +35,8 @@ const CALLS: [&str; 17] = [
     "vfork",
 ];
 
-/// For all of it.
-const LIMIT: Duration = Duration::from_secs(60);
+/// For all of it, where eight others use the processors; alone it takes less than a minute.
+const LIMIT: Duration = Duration::from_secs(300);
 
 struct Case<'a> {
     machine: &'a Machine,
