@@ -26,6 +26,7 @@ show)
     test -e "/opt/units/$unit" && echo ActiveState=active || echo ActiveState=inactive
     echo "InvocationID=$(cat "/opt/units/$unit" 2>/dev/null)"
     exit ;;
+is-active) test -e "/opt/units/$unit"; exit ;;
 restart) date +%N > "/opt/units/$unit" ;;
 enable) : > "/opt/units/$unit.enabled" ;;
 esac
