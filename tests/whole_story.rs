@@ -34,7 +34,8 @@ mod with_real_parts {
             assert_eq!(node["metadata"]["labels"]["eks.amazonaws.com/compute-type"], "hybrid");
             // The kubelet itself made the Node, as who its token says: a session of Roles Anywhere of the certificate's name.
             let user = format!("system:node:{name}");
-            let made = audit.iter().any(|entry| entry.user == user && entry.verb == "create" && entry.resource == "nodes" && entry.code == 201);
+            let made =
+                audit.iter().any(|entry| entry.user == user && entry.verb == "create" && entry.resource == "nodes" && entry.code == 201);
             assert!(made, "no Node was made by {user}");
             let cilium = object(story, &format!("/apis/cilium.io/v2/ciliumnodes/{name}"));
             assert_eq!(cilium["spec"]["addresses"][0]["ip"], address.to_string());

@@ -78,6 +78,13 @@ impl Share {
     }
 }
 
+impl Drop for Share {
+    fn drop(&mut self) {
+        // Copies of large programs. What cannot be removed lies beside the logs.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A machine at the site.
 pub(super) struct Machine {
     pub(super) vm: Vm,

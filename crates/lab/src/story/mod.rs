@@ -63,6 +63,7 @@ pub struct Story {
     // Dropped in this order.
     cloud: Node,
     machines: [Machine; 2],
+    _share: Share,
     _cilium_nodes: Task,
     account: Account,
     /// Gateways, routers and the API server.
@@ -91,17 +92,16 @@ impl Story {
         tell(&format!("{}  AWS, API server and two gateways run", since(begin)));
 
         let share = Share::make(&world.directory, programs, &account)?;
-        let boot = Instant::now();
         let (machines, cloud) = thread::scope(|scope| {
             let cloud = scope.spawn(|| start_cloud(&world, programs, tell, begin));
             let machines = machine::start(&world.topology, &share, HYBRID);
             (machines, cloud.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         let (machines, cloud) = (machines?, cloud?);
-        tell(&format!("{}  two virtual machines have booted, in {}", since(begin), seconds(boot.elapsed())));
+        tell(&format!("{}  two virtual machines have booted", since(begin)));
         let timings = join(&machines, (&account, kube), (tell, begin))?;
         let pods = start_pods(&machines, kube, (tell, begin))?;
-        Ok(Self { cloud, machines, _cilium_nodes: cilium_nodes, account, world, pods, timings })
+        Ok(Self { cloud, machines, _share: share, _cilium_nodes: cilium_nodes, account, world, pods, timings })
     }
 
     /// The API server.
