@@ -1,12 +1,13 @@
 //! Pods of the story: a small web server that says its name, on whatever node.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::StoryError;
-use crate::real::{Kube, condition, image};
+use crate::real::{Kube, RealError, condition, image};
 
 /// Their image.
 pub(super) const IMAGE: &str = "hybridge.test/talk:1";
@@ -67,7 +68,7 @@ pub struct Pod {
     /// Its node.
     pub node: String,
     /// Its address.
-    pub address: std::net::Ipv4Addr,
+    pub address: Ipv4Addr,
     /// As the API server has it.
     pub(super) object: Value,
 }
@@ -102,6 +103,7 @@ pub(super) fn wait(kube: &Kube, name: &str) -> Result<Pod, StoryError> {
     let ready = |pod: Option<&Value>| pod.is_some_and(|pod| condition(pod, "Ready") && address(pod).is_some());
     let object = kube.wait("the pod to run", &path, RUNNING, ready)?.unwrap_or_default();
     let node = object.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let address = address(&object).ok_or(StoryError::NotReal)?;
+    let address =
+        address(&object).ok_or_else(|| RealError::NotUnderstood { request: format!("GET {path}"), wanted: "status.podIP".into() })?;
     Ok(Pod { name: name.into(), node, address, object })
 }

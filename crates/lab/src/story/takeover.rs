@@ -1,5 +1,6 @@
 //! One gateway ends while every pod pings every pod of the other side.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use super::{CROSSING, Story, StoryError};
 use crate::netns::Netns;
-use crate::world::ping;
+use crate::world::{World, ping};
 
 /// Echo requests of each hybrid pod, and the time between two.
 const REQUESTS: u32 = 200;
@@ -87,10 +88,10 @@ fn add(a: (u32, u32), b: (u32, u32)) -> (u32, u32) {
 }
 
 /// Ends the gateway; which one carries the traffic instead, and how long that took.
-fn replace(world: &mut crate::world::World, active: usize) -> Result<(usize, Duration), StoryError> {
+fn replace(world: &mut World, active: usize) -> Result<(usize, Duration), StoryError> {
     let begin = Instant::now();
     world.gateways[active].signal(Signal::SIGTERM)?;
-    let other = |world: &crate::world::World| world.active().is_some_and(|index| index != active);
+    let other = |world: &World| world.active().is_some_and(|index| index != active);
     world.wait("the other gateway to carry the traffic", CROSSING, other)?;
     let within = begin.elapsed();
     let status = world.gateways[active].wait(END)?;
@@ -101,7 +102,7 @@ fn replace(world: &mut crate::world::World, active: usize) -> Result<(usize, Dur
 }
 
 /// Echo requests, one after the other, until it is ended; how many, and how many were answered.
-fn ping_until(from: &Netns, to: std::net::Ipv4Addr, ended: &AtomicBool) -> (u32, u32) {
+fn ping_until(from: &Netns, to: Ipv4Addr, ended: &AtomicBool) -> (u32, u32) {
     let (mut sent, mut answered) = (0, 0);
     while !ended.load(Ordering::Relaxed) {
         sent += 1;
