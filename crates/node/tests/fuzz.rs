@@ -121,12 +121,12 @@ fn mutate(bytes: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut Random) {
             5 => drop(bytes.splice(at..at, random.of(&WORDS).bytes()).count()),
             6 => {
                 let word = random.of(&WORDS).repeat(1 + random.below(600));
-                drop(bytes.splice(at..at, word.into_bytes()).count());
+                let _replaced = bytes.splice(at..at, word.into_bytes()).count();
             }
             7 => {
                 let other = random.of(corpus);
                 let from = random.below(other.len() + 1);
-                drop(bytes.splice(at..end, other[from..].to_vec()).count());
+                let _replaced = bytes.splice(at..end, other[from..].to_vec()).count();
             }
             8 => lines(bytes, random),
             _ => pack(bytes, random),

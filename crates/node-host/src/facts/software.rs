@@ -43,7 +43,8 @@ fn asked(host: &Host, name: &str) -> Result<Version, String> {
 pub(super) fn programs(host: &Host, wanted: &Wanted) -> Part {
     let provider = std::env::var(ECR_PROVIDER).ok().filter(|path| !path.is_empty());
     let paths: BTreeSet<&str> = wanted.programs.iter().copied().chain(provider.as_deref()).collect();
-    let programs = paths.into_iter().filter(|path| host.executable(path) || path.ends_with("/ecr-credential-provider") && host.path(path).is_file());
+    let programs =
+        paths.into_iter().filter(|path| host.executable(path) || path.ends_with("/ecr-credential-provider") && host.path(path).is_file());
     let programs: Vec<String> = programs.map(String::from).collect();
     Box::new(move |facts| (facts.programs, facts.ecr_provider) = (programs, provider))
 }

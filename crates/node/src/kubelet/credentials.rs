@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::gates::{self, Effect};
 use super::{Kind, ecr_provider, kubeconfig};
-use crate::node::Node;
+use crate::node::{Node, Plugins};
 
 /// Registries of all partitions, as EC2's nodeadm has them.
 const IMAGES_EC2: [&str; 12] = [
@@ -51,6 +51,9 @@ pub(super) fn config(node: &Node<'_>) -> Map<String, Value> {
         ("defaultCacheDuration".to_owned(), json!("12h0m0s")),
         ("apiVersion".to_owned(), json!("credentialprovider.kubelet.k8s.io/v1")),
     ]);
+    if node.plugins == Plugins::Builtin {
+        provider.insert("args".to_owned(), json!(["ecr-credential-provider"]));
+    }
     if let Some(anywhere) = kubeconfig::roles_anywhere(node) {
         let env = [
             ("AWS_CONFIG_FILE", anywhere.aws_config_path.as_str()),

@@ -114,21 +114,6 @@ pub fn files(node: &Node<'_>) -> Result<Vec<File>, Vec<Finding>> {
     Ok(files)
 }
 
-/// Links of the kubelet: path, target.
-pub fn links(node: &Node<'_>) -> Vec<(String, String)> {
-    match node.plugins {
-        Plugins::Builtin => vec![(ECR_PROVIDER.to_owned(), node.executable.to_owned())],
-        Plugins::External => Vec::new(),
-    }
-}
-
-/// Drop-ins of the user's configuration that an earlier configuration may have left, and that this one does not write.
-pub fn stale(node: &Node<'_>) -> Vec<&'static str> {
-    let kind = Kind::of(node);
-    let kept = !node.config.kubelet.config.is_empty() && !gates::has(kind, node.kubelet, gates::Effect::UserConfigInMainFile);
-    [DROP_IN_EC2, DROP_IN_HYBRID].into_iter().filter(|path| !kept || *path != drop_in_path(kind)).collect()
-}
-
 /// What stands against the kubelet's files, and what is worth a warning.
 pub fn findings(node: &Node<'_>) -> Vec<Finding> {
     let (_, mut findings) = settings::generated(node);
@@ -156,11 +141,12 @@ pub(crate) fn user_flag(node: &Node<'_>, name: &str) -> Option<String> {
     flags::users(node).into_iter().rev().find_map(|(flag, value)| (flag == name).then_some(value))
 }
 
-/// Where the kubelet finds the credential provider for ECR: ours, or the one that the environment names, as with EC2's nodeadm.
+/// Where the kubelet finds the credential provider for ECR: ourselves, or the one that the environment names, as with EC2's nodeadm.
 fn ecr_provider<'a>(node: &Node<'a>) -> &'a str {
     match (node.plugins, node.facts.ecr_provider.as_deref()) {
+        (Plugins::Builtin, _) => node.executable,
         (Plugins::External, Some(path)) => path,
-        (Plugins::External, None) | (Plugins::Builtin, _) => ECR_PROVIDER,
+        (Plugins::External, None) => ECR_PROVIDER,
     }
 }
 

@@ -65,12 +65,9 @@ pub fn plan(node: &Node<'_>, options: &Options) -> Result<Plan, Vec<Finding>> {
     phases.push((Phase { name: "hosts", half: Half::Config, steps: take(hosts(node), &mut findings) }, None));
     let containerd = take(containerd::files(node), &mut findings);
     let kubelet = take(kubelet::files(node), &mut findings);
-    let files_of = |name, files: &[File], links: Vec<(String, String)>| {
-        let links = links.into_iter().map(|(path, target)| Step::Symlink { path, target });
-        Phase { name, half: Half::Config, steps: files.iter().cloned().map(Step::Write).chain(links).collect() }
-    };
-    phases.push((files_of("containerd-files", &containerd, Vec::new()), Some(Daemon::Containerd)));
-    phases.push((files_of("kubelet-files", &kubelet, kubelet::links(node)), Some(Daemon::Kubelet)));
+    let files_of = |name, files: &[File]| Phase { name, half: Half::Config, steps: files.iter().cloned().map(Step::Write).collect() };
+    phases.push((files_of("containerd-files", &containerd), Some(Daemon::Containerd)));
+    phases.push((files_of("kubelet-files", &kubelet), Some(Daemon::Kubelet)));
     if let Some(cache) = &options.cache {
         phases.push((Phase { name: "cache", half: Half::Config, steps: vec![Step::Write(cache.clone())] }, None));
     }

@@ -76,7 +76,6 @@ pub fn possible_drop_ins() -> Vec<(&'static str, &'static str)> {
         ("/var/lib/kubelet/kubeconfig", "always, but on local clusters of Outposts"),
         (KUBELET[2], "local clusters of Outposts"),
         ("/etc/eks/image-credential-provider/config.json", "always"),
-        ("/etc/eks/image-credential-provider/ecr-credential-provider", "plug-ins built in; a link to this program"),
         ("/etc/eks/kubelet/environment", "always"),
         ("CONFIG_CACHE", "--config-cache is given"),
         ("AWS_CONFIG_PATH", "hybrid with Roles Anywhere; /etc/aws/hybrid/config unless the document says otherwise"),

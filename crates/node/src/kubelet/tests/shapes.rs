@@ -13,9 +13,11 @@ fn our_own_plugins_take_the_place_of_others() {
     let name = args("          - \"--cluster-name\"\n          - \"my-cluster\"\n");
     for given in [own(Given::ec2(34)), own(Given::hybrid(34, ssm()))] {
         assert!(kubeconfig(&given).ends_with(&format!("{command}{name}")), "{}", kubeconfig(&given));
-        assert_eq!(links(&given.node()), [(ECR_PROVIDER.to_owned(), "/usr/local/bin/hybridge".to_owned())]);
+        assert!(
+            given.file(ENVIRONMENT).unwrap().contains("--image-credential-provider-bin-dir=/usr/local/bin "),
+            "an AMI's own stays where it is"
+        );
     }
-    assert_eq!(links(&Given::ec2(34).node()), []);
 
     let mut outpost = own(Given::ec2(34));
     outpost.config.cluster.enable_outpost = Some(true);
@@ -30,7 +32,7 @@ fn our_own_plugins_take_the_place_of_others() {
     let anywhere = own(Given::hybrid(34, roles_anywhere()));
     assert!(kubeconfig(&anywhere).ends_with(&format!("{command}{env}{name}")));
     let provider = &anywhere.json(PROVIDER_CONFIG)["providers"][0];
-    assert_eq!(provider["name"], "ecr-credential-provider");
+    assert_eq!((&provider["name"], &provider["args"]), (&json!("hybridge"), &json!(["ecr-credential-provider"])));
     assert_eq!(
         provider["env"],
         json!([
@@ -61,7 +63,7 @@ fn others_provider_for_ecr_is_where_the_environment_says_and_must_be_there() {
             assert_eq!(files(&given.node()).unwrap_err()[0].code, "kubelet.ecr-provider");
             continue;
         }
-        let path = if plugins == Plugins::External { place.unwrap_or(ECR_PROVIDER) } else { ECR_PROVIDER };
+        let path = if plugins == Plugins::External { place.unwrap_or(ECR_PROVIDER) } else { "/usr/local/bin/hybridge" };
         let (directory, name) = path.rsplit_once('/').unwrap();
         assert!(given.args().contains(&format!("--image-credential-provider-bin-dir={directory}")), "{:?}", given.args());
         assert_eq!(given.json(PROVIDER_CONFIG)["providers"][0]["name"], name);
@@ -204,12 +206,4 @@ fn leaf_paths(at: &str, value: &Value, paths: &mut Vec<String>) {
         Some(map) => map.iter().for_each(|(key, value)| leaf_paths(&format!("{at}.{key}"), value, paths)),
         None => paths.push(at.trim_start_matches('.').to_owned()),
     }
-}
-
-#[test]
-fn drop_ins_of_another_life_are_stale() {
-    assert_eq!(stale(&Given::ec2(34).node()), [DROP_IN_EC2, DROP_IN_HYBRID]);
-    assert_eq!(stale(&Given::ec2(34).user(json!({"maxPods": 1})).node()), [DROP_IN_HYBRID]);
-    assert_eq!(stale(&Given::hybrid(34, ssm()).user(json!({"maxPods": 1})).node()), [DROP_IN_EC2]);
-    assert_eq!(stale(&Given::hybrid(28, ssm()).user(json!({"maxPods": 1})).node()), [DROP_IN_EC2, DROP_IN_HYBRID]);
 }
