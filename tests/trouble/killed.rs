@@ -43,6 +43,10 @@ struct Case<'a> {
     skip: &'a str,
 }
 
+/// Mode and kind of each file; what is in it.
+type Modes = BTreeMap<String, (u32, String)>;
+type Contents = BTreeMap<String, Vec<u8>>;
+
 impl Case<'_> {
     fn command(&self) -> Command {
         let mut arguments = vec!["node", "init", "-c", "file:///config.yaml"];
@@ -97,7 +101,7 @@ impl Case<'_> {
     }
 
     /// What the machine is like: its files and what its services were started with.
-    fn end(&self) -> (BTreeMap<String, (u32, String)>, BTreeMap<String, Vec<u8>>) {
+    fn end(&self) -> (Modes, Contents) {
         let mut services = self.machine.files(SYSTEMD);
         services.retain(|path, _| path.ends_with(".seen") || path.ends_with(".state") || path.ends_with(".enabled"));
         (contents(self.machine), services)

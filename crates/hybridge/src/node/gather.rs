@@ -104,10 +104,11 @@ fn answerable(config: &NodeConfig, wanted: &Wanted, facts: &Facts) -> Wanted {
 /// The AWS configuration of a node with Roles Anywhere, as the plan would write it.
 fn config_file<'a>(config: &NodeConfig, first: &'a Plan) -> Option<&'a plan::File> {
     let path = &config.hybrid.as_ref()?.iam_roles_anywhere.as_ref()?.aws_config_path;
-    first.phases.iter().flat_map(|phase| &phase.steps).find_map(|step| match step {
-        plan::Step::Write(file) if file.path == *path => Some(file),
-        _ => None,
-    })
+    first
+        .phases
+        .iter()
+        .flat_map(|phase| &phase.steps)
+        .find_map(|step| if let plan::Step::Write(file) = step { Some(file).filter(|file| file.path == *path) } else { None })
 }
 
 /// An AWS configuration that is tried before it is put at its place: in memory, so that nothing is written if AWS refuses.

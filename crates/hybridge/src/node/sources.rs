@@ -124,9 +124,10 @@ fn is_document(path: &Path) -> bool {
 }
 
 fn unreadable(name: &str, error: &std::io::Error) -> Finding {
-    let fix = match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file: mind that file://etc/x is relative, file:///etc/x is not",
-        _ => "make it readable, or name another source with -c",
+    let fix = if error.kind() == std::io::ErrorKind::NotFound {
+        "there is no such file: mind that file://etc/x is relative, file:///etc/x is not"
+    } else {
+        "make it readable, or name another source with -c"
     };
     Finding::error("source.unreadable", name, format!("cannot be read: {error}")).fix(fix)
 }

@@ -61,7 +61,8 @@ fn the_published_example_is_taken_within_five_minutes() {
 fn what_is_changed_on_the_way_is_noticed() {
     let now = "20150830T123600Z";
     type Change = fn(&mut Message);
-    let changes: [(Change, fn(&Unproven) -> bool); 7] = [
+    type Noticed = fn(&Unproven) -> bool;
+    let changes: [(Change, Noticed); 7] = [
         (|m| m.method = "POST".into(), |e| *e == Unproven::Mismatch),
         (|m| m.path = "/x".into(), |e| *e == Unproven::Mismatch),
         (|m| m.query.push_str("&PathPrefix=x"), |e| *e == Unproven::Mismatch),

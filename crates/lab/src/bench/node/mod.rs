@@ -177,11 +177,11 @@ fn configuration(subject: &Subject<'_>) -> Result<Vec<Sample>, BenchError> {
     let mut samples = Vec::new();
     for (quantity, place) in [(Quantity::NodeInit, Place::Memory), (Quantity::NodeInitOnDisk, Place::Disk(&subject.bench.disk))] {
         for _ in 0..subject.bench.runs {
-            let value = subject.init(place, |command| process::elapsed(command)).map_err(wrong())?;
+            let value = subject.init(place, process::elapsed).map_err(wrong())?;
             samples.push(Sample { quantity, value });
         }
     }
-    let value = subject.init(Place::Memory, |command| process::peak(command)).map_err(wrong())?;
+    let value = subject.init(Place::Memory, process::peak).map_err(wrong())?;
     samples.push(Sample { quantity: Quantity::NodeInitMemory, value });
     Ok(samples)
 }
