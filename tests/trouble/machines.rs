@@ -1,6 +1,6 @@
 //! The machine itself in trouble: disks, programs, rights, others at work.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -19,9 +19,13 @@ fn etc(machine: &Machine) -> std::collections::BTreeMap<String, (u32, String)> {
 
 /// All of /etc on a file system on which so many pages are free.
 fn almost_full(machine: &Machine, pages: u64) {
-    let there = machine.files("/etc");
+    let there = machine.files("/etc").into_iter();
+    let there: Vec<_> = there.map(|(path, content)| (fs::metadata(machine.path(&path)).unwrap().permissions(), path, content)).collect();
     machine.memory("/etc", "size=256k,mode=755");
-    there.iter().for_each(|(path, content)| machine.write(path, content));
+    for (permissions, path, content) in there {
+        machine.write(&path, content);
+        fs::set_permissions(machine.path(&path), permissions).unwrap();
+    }
     let mut filler = File::create(machine.path("/etc/filler")).unwrap();
     while filler.write_all(&[0; 4096]).is_ok() {}
     filler.set_len(filler.metadata().unwrap().len() / 4096 * 4096 - pages * 4096).unwrap();
