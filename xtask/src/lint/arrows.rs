@@ -105,11 +105,15 @@ fn is_pure(layer: Layer) -> bool {
     layer < Layer::InputOutput
 }
 
+/// The cryptographic library of rustls and of nodes' keys: Amazon's, but nothing of the SDK.
+const CRYPTOGRAPHY: [&str; 2] = ["aws-lc-rs", "aws-lc-sys"];
+
 fn matches(name: &str, patterns: &[&str]) -> bool {
-    patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => name == *pattern,
-    })
+    !CRYPTOGRAPHY.contains(&name)
+        && patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == *pattern,
+        })
 }
 
 #[cfg(test)]
@@ -158,6 +162,7 @@ mod tests {
             ("hybridge-gateway", "hybridge-model", "null"),
             ("hybridge-lab", "hybridge-netlink", "null"),
             ("hybridge-aws", "aws-sdk-ec2", "null"),
+            ("hybridge-lab", "aws-lc-rs", "null"),
             ("hybridge-netlink", "hybridge-lab", "\"dev\""),
             ("hybridge-gateway", "tokio", "\"dev\""),
         ] {

@@ -30,12 +30,15 @@ pub(crate) fn findings(workspace: &Workspace) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// Rust files below a folder, in order.
+/// Rust files below a folder, in order, without those that are compiled for tests alone: these may read their fixtures.
 fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let path = entry?.path();
-        if path.is_dir() {
+        let of_tests = path.file_stem().is_some_and(|stem| stem == "tests" || stem == "fixture");
+        if of_tests {
+            continue;
+        } else if path.is_dir() {
             files.extend(sources(&path)?);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);

@@ -2,7 +2,7 @@
 //!
 //! QEMU emulates it, so no /dev/kvm is needed; a start takes ten seconds on two cores. The image comes from `cargo xtask real`
 //! (`tests/real/vm` says what is in it). A machine has one wire, to a bridge in one of the lab's namespaces, and is commanded by
-//! QEMU's guest agent, without a network. What it writes to its disk stays over [`Vm::reboot`] and is gone with the handle.
+//! QEMU's guest agent, without a network. What it writes to its disk stays over [`Guest::reboot`] and is gone with the handle.
 //!
 //! At most [`PLACES`] machines run at once on a host; [`Vm::start`] waits until there is a place. Everything here blocks. As all
 //! processes of the lab, those of a machine die with it because of [`crate::isolate`].

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{Field, Kind, SPEC, Shapes, field};
-use super::problem::{At, Problem, Problems};
+use super::problem::{At, MAX_PROBLEMS, Problem, Problems};
 use super::scalar::is_null;
 use super::tree::{self, Key, Node, Tree};
 use super::walk::{Taken, Walk, unknown, wrong_type};
@@ -66,6 +66,14 @@ pub fn parse(name: &str, bytes: &[u8], shape: Option<Shape>, languages: Language
         }
     }
     let error = |problem: &Problem| problem.severity == hybridge_report::Severity::Error;
+    if parsed.problems.len() > MAX_PROBLEMS + 1 {
+        // Each part tells so many at most; all of them together may be more.
+        let more = parsed.problems.split_off(MAX_PROBLEMS);
+        let what = format!("has {} more problems; they are told when these are mended", more.len());
+        let summary = Problem::at_field("document.problems", name, what, "mend those above first");
+        let severity = if more.iter().any(error) { summary.severity } else { hybridge_report::Severity::Warning };
+        parsed.problems.push(Problem { severity, ..summary });
+    }
     parsed.config = parsed.draft.clone().filter(|_| !parsed.problems.iter().any(error));
     parsed
 }

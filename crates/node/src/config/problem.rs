@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::hide;
 
 /// Problems of one source that are told; a longer list helps nobody, and its memory is bounded.
-const MAX_PROBLEMS: usize = 100;
+pub(super) const MAX_PROBLEMS: usize = 100;
 /// Characters of offending text that are shown.
 const MAX_TEXT: usize = 80;
 

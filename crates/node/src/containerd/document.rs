@@ -27,7 +27,22 @@ pub struct TomlProblem {
 pub fn merge(base: &str, over: &str) -> Result<String, TomlProblem> {
     let mut table = parse(base)?;
     lay_over(&mut table, parse(over)?);
+    // Each of both may be nested as deep as the parser goes; what is written must be read again, by containerd too.
+    if table.values().any(|value| is_deeper(value, DEEPEST)) {
+        return Err(TomlProblem { line: 1, column: 1, what: format!("it is nested more than {DEEPEST} levels deep") });
+    }
     Ok(emit::document(&table))
+}
+
+/// Levels of tables and lists; containerd's own configuration has seven.
+const DEEPEST: usize = 30;
+
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Table(table) => levels == 0 || table.values().any(|value| is_deeper(value, levels - 1)),
+        Value::Array(array) => levels == 0 || array.iter().any(|value| is_deeper(value, levels - 1)),
+        Value::String(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => false,
+    }
 }
 
 pub(super) fn parse(text: &str) -> Result<Table, TomlProblem> {
