@@ -1,5 +1,7 @@
 //! The command line: types of clap and nothing else, so that man pages and completions can be made from them elsewhere.
 
+#[path = "args/cluster.rs"]
+pub(crate) mod cluster;
 #[path = "args/node.rs"]
 pub(crate) mod node;
 #[path = "args/nodeadm.rs"]
@@ -28,6 +30,9 @@ pub(crate) enum Part {
     /// The gateways between hybrid nodes and the VPC
     #[command(subcommand, arg_required_else_help = true)]
     Gateway(Gateway),
+    /// The EKS cluster and what hybrid nodes need in AWS, from the ClusterConfig of eksctl
+    #[command(subcommand, arg_required_else_help = true)]
+    Cluster(cluster::Cluster),
     /// Machines as nodes of an EKS cluster, on EC2 and outside
     #[command(subcommand, arg_required_else_help = true)]
     Node(node::Node),

@@ -1,12 +1,14 @@
 //! `hybridge`: EKS on machines outside the region.
 
 mod args;
+mod cluster;
 mod completion;
 #[cfg(test)]
 mod documented;
 mod gateway;
 mod lab;
 mod node;
+mod tell;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -50,6 +52,7 @@ fn parsed<T: Parser>(arguments: Vec<OsString>, usage: u8) -> Result<T, ExitCode>
 fn run(arguments: Arguments) -> ExitCode {
     match arguments.part {
         Part::Gateway(Gateway::Status(status)) => gateway::status(&status).into(),
+        Part::Cluster(command) => cluster::run(&command).into(),
         Part::Node(command) => node::run(&command).into(),
         Part::Lab { rest } => lab::execute(rest),
         Part::GetToken(asked) => node::plugin::get_token(&asked).into(),

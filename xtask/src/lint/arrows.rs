@@ -15,12 +15,13 @@ enum Layer {
 }
 
 /// Every crate of the workspace and its place. `xtask` builds the others and is linked with none.
-const LAYERS: [(&str, Layer); 13] = [
+const LAYERS: [(&str, Layer); 14] = [
     ("hybridge-version", Layer::Values),
     ("hybridge-model", Layer::Values),
     ("hybridge-report", Layer::Values),
     ("hybridge-gateway", Layer::Decisions),
     ("hybridge-node", Layer::Decisions),
+    ("hybridge-cluster", Layer::Decisions),
     ("hybridge-netlink", Layer::InputOutput),
     ("hybridge-node-host", Layer::InputOutput),
     ("hybridge-kube-io", Layer::InputOutput),

@@ -10,9 +10,10 @@ use hybridge_node_host::host::Host;
 use hybridge_report::{Exit, Finding, Severity};
 use serde_json::json;
 
-use super::{init, sources, tell};
+use super::{init, sources};
 use crate::args::Output;
 use crate::args::node::{Dump, Explain, Look, Sources};
+use crate::tell;
 
 /// What the sources come to, with every problem of theirs.
 pub(super) struct Known {

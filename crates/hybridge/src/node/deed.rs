@@ -12,9 +12,9 @@ use hybridge_report::Exit;
 use serde_json::json;
 
 use super::init::Stopped;
-use super::tell;
 use crate::args::Output;
 use crate::args::node::Init;
+use crate::tell;
 
 /// `--dry-run`.
 pub(super) fn show(host: &Host, plan: &Plan, options: &Options, arguments: &Init) -> Result<Exit, ApplyError> {

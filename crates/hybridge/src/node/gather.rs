@@ -23,7 +23,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use super::aws::{self, Asking};
 use super::deed::deed;
 use super::init::{Stopped, checked, finding};
-use super::tell;
+use crate::tell;
 
 /// Where hybridge is on the machine of these facts.
 pub(super) fn executable(facts: &Facts) -> String {

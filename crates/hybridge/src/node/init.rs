@@ -20,9 +20,10 @@ use serde_json::json;
 
 use super::aws::Asking;
 use super::gather::{Gathering, executable, gather, migrated};
-use super::{config, deed, max_pods, tell};
+use super::{config, deed, max_pods};
 use crate::args::Output;
 use crate::args::node::{Init, PlugIns, Sources};
+use crate::tell;
 
 /// How `init` ended before its deed was done.
 pub(super) enum Stopped {

@@ -12,8 +12,9 @@ use hybridge_node::links::{DECISIONS, Decision, Link, MARKER, Manager, listed, n
 use hybridge_node_host::host::Host;
 use hybridge_report::Exit;
 
-use super::{aws, tell};
+use super::aws;
 use crate::args::nodeadm::{Action, UdevNetManager};
+use crate::tell;
 
 /// Waits until systemd-networkd has configured the interfaces that are its own.
 pub(super) fn boot_hook() -> Exit {

@@ -1,5 +1,6 @@
 //! `hybridge node max-pods`: the VPC CNI's arithmetic without a machine.
 
+use crate::tell;
 use std::fs;
 use std::path::Path;
 
@@ -11,7 +12,6 @@ use hybridge_node::version::Version;
 use hybridge_report::{Exit, Finding};
 use serde::Serialize;
 
-use super::tell;
 use crate::args::Output;
 use crate::args::node::MaxPods;
 

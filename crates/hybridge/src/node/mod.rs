@@ -11,7 +11,6 @@ pub(crate) mod nodeadm;
 pub(crate) mod plugin;
 mod questions;
 mod sources;
-mod tell;
 
 use hybridge_report::Exit;
 

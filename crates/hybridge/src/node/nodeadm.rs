@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use hybridge_report::{Exit, Finding};
 
-use super::{config, init, links, tell};
+use super::{config, init, links};
 use crate::args::nodeadm::{Command, Internal, InternalCommand, Nodeadm, NodeadmConfig};
+use crate::tell;
 
 /// Runs a command line of nodeadm.
 pub(crate) fn run(arguments: &Nodeadm) -> ExitCode {

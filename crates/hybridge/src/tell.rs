@@ -1,4 +1,4 @@
-//! How the node's commands print: data on standard output, everything else on standard error.
+//! How commands print: data on standard output, everything else on standard error.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
@@ -7,7 +7,7 @@ use hybridge_report::{Exit, Finding, Severity};
 use serde::Serialize;
 
 /// Prints data; whoever reads may have seen enough, as `head` has.
-pub(super) fn data(text: &str) -> Exit {
+pub(crate) fn data(text: &str) -> Exit {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => Exit::Ok,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Ok,
@@ -19,26 +19,26 @@ pub(super) fn data(text: &str) -> Exit {
 }
 
 /// Prints data as JSON.
-pub(super) fn json(value: &impl Serialize) -> Exit {
+pub(crate) fn json(value: &impl Serialize) -> Exit {
     let text = serde_json::to_string_pretty(value).expect("our own types have text keys only");
     data(&(text + "\n"))
 }
 
 /// Prints a line to standard error.
 #[expect(clippy::print_stderr, reason = "the command line's own edge")]
-pub(super) fn line(text: impl Display) {
+pub(crate) fn line(text: impl Display) {
     eprintln!("{text}");
 }
 
 /// What goes on right now, where somebody watches; a log gets none of it.
-pub(super) fn progress(text: impl Display) {
+pub(crate) fn progress(text: impl Display) {
     if std::io::stderr().is_terminal() {
         line(format_args!("… {text}"));
     }
 }
 
 /// Prints findings, errors last so that they are what is seen; says whether there are errors.
-pub(super) fn findings<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> bool {
+pub(crate) fn findings<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> bool {
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.severity == Severity::Error);
     for finding in warnings.iter().chain(&errors) {
         line(finding);

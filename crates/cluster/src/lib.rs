@@ -1,0 +1,14 @@
+//! An EKS cluster that hybrid nodes can join, as functions of data.
+//!
+//! ```text
+//! cluster.yaml ── config ──► ClusterConfig ─┐
+//!                                           ├─ resolve ─► Cluster ─ template ─► Template ─┬─ difference ─► what an update does
+//! AWS's answers ──────────► World ──────────┘      │                                      └─ CloudFormation
+//!                                                  └─ preflight, path, handover, drift
+//! ```
+//!
+//! Nothing here reads a clock, a file or a socket: what is known of AWS is a [`world::World`], and the command asks for it and acts.
+
+pub mod config;
+pub mod resolve;
+pub mod world;

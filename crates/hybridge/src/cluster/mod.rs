@@ -1,0 +1,30 @@
+//! `hybridge cluster`: reads, asks, plans, does, tells.
+
+mod create;
+mod delete;
+mod doctor;
+mod drift;
+mod get;
+mod handover;
+mod plan;
+mod update;
+mod validate;
+
+use hybridge_report::Exit;
+
+use crate::args::cluster::Cluster;
+
+/// Runs a command and says how it ended.
+pub(crate) fn run(command: &Cluster) -> Exit {
+    match command {
+        Cluster::Validate(asked) => validate::run(asked),
+        Cluster::Plan(asked) => plan::run(asked),
+        Cluster::Create(asked) => create::run(asked),
+        Cluster::Update(asked) => update::run(asked),
+        Cluster::Delete(asked) => delete::run(asked),
+        Cluster::Get(asked) => get::run(asked),
+        Cluster::Doctor(asked) => doctor::run(asked),
+        Cluster::Drift(asked) => drift::run(asked),
+        Cluster::Handover(asked) => handover::run(asked),
+    }
+}
