@@ -12,7 +12,7 @@ pub struct Secret(String);
 
 impl Secret {
     /// What is shown instead.
-    pub const HIDDEN: &str = "(hidden)";
+    pub const HIDDEN: &str = hybridge_document::HIDDEN;
 
     /// Keeps `text` from being shown.
     pub fn new(text: impl Into<String>) -> Self {

@@ -1,4 +1,4 @@
-//! Arrows between crates point one way: values ← decisions ← input and output ← programs.
+//! Arrows between crates point one way: values ← documents ← decisions ← input and output ← programs.
 //!
 //! What the crates declare as normal dependencies is looked at; tests may use what they like. For the pure crates, all that gets
 //! linked in counts, so that no clock or socket comes in through somebody else's door.
@@ -9,16 +9,19 @@ use crate::workspace::{Follow, Package, Workspace};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Layer {
     Values,
+    /// What people write, read into values.
+    Documents,
     Decisions,
     InputOutput,
     Programs,
 }
 
 /// Every crate of the workspace and its place. `xtask` builds the others and is linked with none.
-const LAYERS: [(&str, Layer); 14] = [
+const LAYERS: [(&str, Layer); 15] = [
     ("hybridge-version", Layer::Values),
     ("hybridge-model", Layer::Values),
     ("hybridge-report", Layer::Values),
+    ("hybridge-document", Layer::Documents),
     ("hybridge-gateway", Layer::Decisions),
     ("hybridge-node", Layer::Decisions),
     ("hybridge-cluster", Layer::Decisions),

@@ -9,19 +9,17 @@ mod fields;
 mod hide;
 mod merge;
 mod parse;
-mod problem;
-mod scalar;
 #[cfg(test)]
 pub(crate) mod tests;
-mod tree;
 mod walk;
 mod whole;
+
+pub use hybridge_document::Problem;
+pub(crate) use hybridge_document::is_yaml_word;
 
 pub use dump::{dump, schema};
 pub use merge::{MergeError, complete, merge};
 pub use parse::{Found, Parsed, parse, tell_shape};
-pub use problem::Problem;
-pub(crate) use scalar::is_yaml_word;
 pub use whole::check_whole;
 
 use std::collections::BTreeMap;

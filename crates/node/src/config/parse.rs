@@ -1,13 +1,11 @@
 //! Bytes of one source to one NodeConfig.
 
+use hybridge_document::{At, Broken, Form, Key, MAX_PROBLEMS, Node, Problem, Problems, Reader, Tree, own};
 use serde_json::Value;
 
 use super::fields::{Field, Kind, SPEC, Shapes, field};
-use super::problem::{At, MAX_PROBLEMS, Problem, Problems};
-use super::scalar::is_null;
-use super::tree::{self, Key, Node, Tree};
-use super::walk::{Taken, Walk, unknown, wrong_type};
-use super::{API_VERSION, KIND, Languages, NodeConfig, Shape, merge};
+use super::walk::{Taken, Walk, unknown};
+use super::{API_VERSION, KIND, Languages, NodeConfig, Shape, hide, merge};
 use crate::userdata::{self, Part, UserDataError};
 
 /// What a source turned out to be.
@@ -106,13 +104,12 @@ fn taken<'a>(shape: Option<Shape>, trees: impl Iterator<Item = &'a Tree>) -> Tak
     }
 }
 
-impl Tree {
-    fn get(&self, name: &str) -> Option<&Tree> {
-        match &self.node {
-            Node::Map(entries) => entries.iter().find(|(key, _)| key.text == name).map(|(_, tree)| tree),
-            Node::Scalar(_) | Node::List(_) => None,
-        }
-    }
+/// User data is small.
+pub(super) const FORM: Form = Form { kind: KIND, nodes: 20_000, second: "put it in a file or MIME part of its own, or merge the two" };
+
+/// Problems of `source`, before which there are `before` lines of `file`. What looks secret in it is never shown.
+pub(super) fn problems_of(file: &str, before: u32, source: &str) -> Problems {
+    Problems::new(file, before, hide::secrets_of(source))
 }
 
 /// Bytes of one document; user data has at most 16 KiB.
@@ -130,26 +127,26 @@ struct Read {
 impl Read {
     fn new(part: Part) -> Self {
         if part.text.len() > MAX_DOCUMENT {
-            let mut problems = Problems::new(&part.name, part.line, "");
+            let mut problems = problems_of(&part.name, part.line, "");
             problems
                 .error("document.too-large", At::default(), "", "has more than 1 MiB; a NodeConfig has a few KiB")
                 .fix("is it the right file?");
             return Self { part, tree: None, problems };
         }
-        let mut problems = Problems::new(&part.name, part.line, &part.text);
+        let mut problems = problems_of(&part.name, part.line, &part.text);
         if problems.secrets() > MAX_SECRETS {
-            let mut problems = Problems::new(&part.name, part.line, "");
+            let mut problems = problems_of(&part.name, part.line, "");
             let what = "has more than 1000 passwords, tokens or the like";
             problems.error("document.too-large", At::default(), "", what).fix("is it the right file?");
             return Self { part, tree: None, problems };
         }
-        let tree = match tree::read(&part.text, &mut problems) {
+        let tree = match hybridge_document::read(&part.text, FORM, &mut problems) {
             Ok(Some(tree)) => Some(tree),
             Ok(None) => {
                 problems.error("document.empty", At::default(), "", "there is no document in it").fix(TOP);
                 None
             }
-            Err(tree::Broken) => None,
+            Err(Broken) => None,
         };
         Self { part, tree, problems }
     }
@@ -163,7 +160,7 @@ impl Read {
     fn check(mut self, taken: Taken, languages: Languages<'_>) -> (Option<NodeConfig>, Vec<Problem>) {
         let problems = &mut self.problems;
         let draft = self.tree.as_ref().and_then(|tree| {
-            let mut walk = Walk { problems, languages, taken, source: &self.part.text, incomplete: false };
+            let mut walk = Walk { reader: Reader::new(problems), languages, taken, source: &self.part.text };
             document(tree, &mut walk)
         });
         (draft, self.problems.finish())
@@ -182,17 +179,17 @@ pub(super) static TOP_KEYS: &[Field] = &[
 
 fn document(tree: &Tree, walk: &mut Walk<'_>) -> Option<NodeConfig> {
     let Node::Map(entries) = &tree.node else {
-        walk.problems.error("document.mapping", tree.at, "", "is no NodeConfig: keys are expected at the top").fix(TOP);
+        walk.reader.problems.error("document.mapping", tree.at, "", "is no NodeConfig: keys are expected at the top").fix(TOP);
         return None;
     };
-    let entries = super::scalar::own(entries, walk.problems);
+    let entries = own(entries, walk.reader.problems);
     let known = TOP_KEYS.iter().map(|field| field.name);
     for (key, _) in entries.iter().filter(|(key, _)| !known.clone().any(|name| name == key.text)) {
-        unknown(key, "", known.clone(), walk.problems);
+        unknown(key, "", known.clone(), walk.reader.problems);
     }
     let find = |name: &str| entries.iter().find(|(key, _)| key.text == name).copied();
-    let version = names(walk.problems, tree.at, find("apiVersion"), "apiVersion", API_VERSION);
-    let kind = names(walk.problems, tree.at, find("kind"), "kind", KIND);
+    let version = names(walk.reader.problems, tree.at, find("apiVersion"), "apiVersion", API_VERSION);
+    let kind = names(walk.reader.problems, tree.at, find("kind"), "kind", KIND);
     if !version && !kind {
         return None;
     }
@@ -201,13 +198,13 @@ fn document(tree: &Tree, walk: &mut Walk<'_>) -> Option<NodeConfig> {
         Ok(config) => config,
         // The table and the types are held together by a test; should they part, no document must be misread.
         Err(_) => {
-            wrong_type(tree.at, "something", "a NodeConfig", "", walk.problems);
+            walk.reader.problems.wrong_type(tree.at, "something", "a NodeConfig", "");
             return None;
         }
     };
     config.shape = walk.taken.shape;
     undo_defaults(&mut config, find("spec").map(|(_, spec)| spec));
-    (!walk.incomplete).then_some(config)
+    (!walk.reader.incomplete).then_some(config)
 }
 
 /// The paths' defaults must not win over what an earlier document says.
@@ -222,17 +219,6 @@ fn undo_defaults(config: &mut NodeConfig, spec: Option<&Tree>) {
     ] {
         if !said(name) {
             path.clear();
-        }
-    }
-}
-
-impl Tree {
-    /// A scalar's text, empty for null.
-    fn text(&self) -> Option<&str> {
-        match &self.node {
-            Node::Scalar(scalar) if is_null(scalar) => Some(""),
-            Node::Scalar(scalar) => Some(&scalar.text),
-            Node::List(_) | Node::Map(_) => None,
         }
     }
 }
@@ -277,7 +263,7 @@ fn explain(error: UserDataError) -> (&'static str, u32, String) {
         UserDataError::CloudInit(_) => ("userdata.cloud-init", 1, write.to_owned()),
         UserDataError::Legacy(legacy) => {
             let notes: String = legacy.notes.iter().map(|note| format!("\n- {note}")).collect();
-            let config = crate::config::hide::text(&legacy.config);
+            let config = hide::text(&legacy.config);
             (
                 "userdata.legacy",
                 legacy.line,

@@ -1,6 +1,7 @@
 //! What must be true of a configuration once all its documents are merged.
 
-use super::problem::Problem;
+use hybridge_document::Problem;
+
 use super::{NodeConfig, RolesAnywhere, Shape, Ssm};
 
 const DESCRIBE: &str = "see `aws eks describe-cluster`";

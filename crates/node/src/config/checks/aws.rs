@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use x509_parser::pem::Pem;
 
 use super::Place;
-use crate::config::problem::Problems;
+use hybridge_document::Problems;
 
 /// What an ARN has to name.
 pub(super) struct Arn {

@@ -2,7 +2,7 @@
 
 use super::Place;
 use crate::config::Shape;
-use crate::config::problem::Problems;
+use hybridge_document::Problems;
 
 /// One item of `kubelet.flags`. systemd splits the environment variable they are written to at white space.
 pub(super) fn flag(place: &Place<'_>, shape: Shape, problems: &mut Problems) {

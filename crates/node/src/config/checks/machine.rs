@@ -1,8 +1,7 @@
 //! Files, services, variables and containerd's TOML.
 
 use super::Place;
-use crate::config::problem::{At, Problems};
-use crate::config::tree::Key;
+use hybridge_document::{At, Key, Problems};
 
 /// An absolute path without `..`.
 pub(super) fn path(place: &Place<'_>, problems: &mut Problems) {

@@ -5,10 +5,10 @@ mod kubelet;
 mod machine;
 mod network;
 
+use hybridge_document::{At, Problems, Scalar};
+
 use super::Languages;
 use super::fields::Check;
-use super::problem::{At, Problems};
-use super::tree::Scalar;
 use super::walk::Taken;
 
 pub(super) use machine::{service, variable, variable_value};

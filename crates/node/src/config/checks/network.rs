@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::Place;
-use crate::config::problem::Problems;
+use hybridge_document::Problems;
 
 /// URL of an API server.
 pub(super) fn endpoint(place: &Place<'_>, problems: &mut Problems) {

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::super::chain::Cached;
-use super::super::tree::{Node, Tree};
 use super::super::*;
 use super::{DOCUMENTS, languages};
+use hybridge_document::{Node, Problems, Tree};
 
 /// As much of a JSON Schema validator as the schema needs.
 fn fits(schema: &Value, value: &Value, root: &Value) -> bool {
@@ -59,14 +59,14 @@ fn valid(value: &Value) -> bool {
 }
 
 /// A document as an editor sees it.
-fn plain(tree: &Tree, problems: &mut problem::Problems) -> Value {
+fn plain(tree: &Tree, problems: &mut Problems) -> Value {
     assert!(matches!(tree.node, Node::Map(_)));
-    scalar::value(tree, problems)
+    hybridge_document::value(tree, problems)
 }
 
 fn read(text: &str) -> Value {
-    let mut problems = problem::Problems::new("f", 0, text);
-    let tree = tree::read(text, &mut problems).unwrap().unwrap();
+    let mut problems = parse::problems_of("f", 0, text);
+    let tree = hybridge_document::read(text, parse::FORM, &mut problems).unwrap().unwrap();
     plain(&tree, &mut problems)
 }
 

@@ -1,22 +1,23 @@
-//! What plain YAML scalars mean where no type is given: as YAML 1.1 has it, which is what nodeadm reads (goyaml v2).
+//! What plain YAML scalars mean where no type is given: as YAML 1.1 has it, which is what nodeadm and eksctl
+//! read (goyaml v2).
 
 use serde_json::{Map, Number, Value};
 
-use super::problem::Problems;
-use super::tree::{Key, Node, Scalar, Tree};
+use crate::problem::Problems;
+use crate::tree::{Key, Node, Scalar, Tree};
 
 /// YAML 1.1's words for true and false; goyaml knows these spellings.
 const TRUE: [&str; 8] = ["y", "Y", "yes", "Yes", "YES", "on", "On", "ON"];
 const FALSE: [&str; 8] = ["n", "N", "no", "No", "NO", "off", "Off", "OFF"];
 const NULL: [&str; 5] = ["", "~", "null", "Null", "NULL"];
 
-/// Whether `text`, written without quotes, is read as something else than text, by us or by nodeadm.
-pub(crate) fn is_yaml_word(text: &str) -> bool {
+/// Whether `text`, written without quotes, is read as something else than text, by us or by goyaml.
+pub fn is_yaml_word(text: &str) -> bool {
     old_boolean(text).is_some() || boolean(text).is_some() || NULL.contains(&text)
 }
 
 /// A boolean of YAML 1.1 that is text in YAML 1.2.
-pub(super) fn old_boolean(text: &str) -> Option<bool> {
+pub fn old_boolean(text: &str) -> Option<bool> {
     match (TRUE.contains(&text), FALSE.contains(&text)) {
         (true, _) => Some(true),
         (_, true) => Some(false),
@@ -25,7 +26,7 @@ pub(super) fn old_boolean(text: &str) -> Option<bool> {
 }
 
 /// A boolean of both versions.
-pub(super) fn boolean(text: &str) -> Option<bool> {
+pub fn boolean(text: &str) -> Option<bool> {
     match text {
         "true" | "True" | "TRUE" => Some(true),
         "false" | "False" | "FALSE" => Some(false),
@@ -34,12 +35,12 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 }
 
 /// Whether a scalar stands for nothing.
-pub(super) fn is_null(scalar: &Scalar) -> bool {
+pub fn is_null(scalar: &Scalar) -> bool {
     scalar.plain && NULL.contains(&scalar.text.as_str())
 }
 
 /// The value of a free-form field. Old booleans are warned of.
-pub(super) fn value(tree: &Tree, problems: &mut Problems) -> Value {
+pub fn value(tree: &Tree, problems: &mut Problems) -> Value {
     match &tree.node {
         Node::Scalar(scalar) => {
             if scalar.plain
@@ -62,8 +63,8 @@ pub(super) fn value(tree: &Tree, problems: &mut Problems) -> Value {
     }
 }
 
-/// Keys that users choose must not be what nodeadm reads as true or false.
-pub(super) fn free_key(key: &Key, problems: &mut Problems) {
+/// Keys that users choose must not be what goyaml reads as true or false.
+pub fn free_key(key: &Key, problems: &mut Problems) {
     if key.plain && old_boolean(&key.text).is_some() {
         problems.error("yaml.boolean-key", key.at, &key.text, "is a boolean as a key, as YAML 1.1 reads it");
         problems.fix(format!("write {:?} with its quotes", key.text));
@@ -71,7 +72,7 @@ pub(super) fn free_key(key: &Key, problems: &mut Problems) {
 }
 
 /// Entries of a map without those that come twice (an error) or that `<<` brought and the map has itself.
-pub(super) fn own<'a>(entries: &'a [(Key, Tree)], problems: &mut Problems) -> Vec<(&'a Key, &'a Tree)> {
+pub fn own<'a>(entries: &'a [(Key, Tree)], problems: &mut Problems) -> Vec<(&'a Key, &'a Tree)> {
     let mut seen: std::collections::BTreeMap<&str, (&Key, usize)> = std::collections::BTreeMap::new();
     let mut kept: Vec<(&Key, &Tree)> = Vec::with_capacity(entries.len());
     for (key, tree) in entries {

@@ -2,63 +2,86 @@
 //!
 //! The only module that knows the parser. Bounded: nodes (aliases expanded) and depth.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
-use super::problem::{At, Problems};
+use crate::problem::{At, Problems};
+use crate::scalar::is_null;
 
-/// Nodes of a document, with what aliases stand for: against "billion laughs".
-const MAX_NODES: usize = 20_000;
 /// Collections within each other; `serde_json` reads 128.
 const MAX_DEPTH: u32 = 100;
 
+/// What documents of one kind are like.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// `kind`, as sentences name it.
+    pub kind: &'static str,
+    /// Keys and values a document may have, with what aliases stand for: against "billion laughs".
+    pub nodes: usize,
+    /// What to do with a second document.
+    pub second: &'static str,
+}
+
 /// A value and where it begins.
 #[derive(Clone, Debug)]
-pub(super) struct Tree {
-    pub(super) at: At,
+pub struct Tree {
+    /// Where it begins.
+    pub at: At,
     /// Nodes below, and itself.
     nodes: usize,
     /// Collections within each other, this one with them.
     depth: u32,
-    pub(super) node: Node,
+    /// What it is.
+    pub node: Node,
 }
 
 /// What a value is.
 #[derive(Clone, Debug)]
-pub(super) enum Node {
+pub enum Node {
+    /// A text, number, boolean or nothing.
     Scalar(Scalar),
+    /// A sequence.
     List(Vec<Tree>),
+    /// A mapping, its entries as they are written: see [`crate::own`].
     Map(Vec<(Key, Tree)>),
 }
 
 /// A text that may mean something else.
 #[derive(Clone, Debug)]
-pub(super) struct Scalar {
-    pub(super) text: String,
+pub struct Scalar {
+    /// Without quotes and escapes.
+    pub text: String,
     /// Without quotes, so that YAML finds numbers and booleans in it.
-    pub(super) plain: bool,
+    pub plain: bool,
     /// `|`: line n of the text is line n of the source after it.
-    pub(super) literal: bool,
+    pub literal: bool,
 }
 
 /// A key and where it is.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) at: At,
-    pub(super) text: String,
-    pub(super) plain: bool,
+pub struct Key {
+    /// Line 0: it came by `<<`.
+    pub at: At,
+    /// Without quotes and escapes.
+    pub text: String,
+    /// Without quotes.
+    pub plain: bool,
 }
 
 /// A document could not be read; the problem is told.
 #[derive(Debug)]
-pub(super) struct Broken;
+pub struct Broken;
 
 /// Reads the first document; later ones are a problem. None: there is none.
-pub(super) fn read(text: &str, problems: &mut Problems) -> Result<Option<Tree>, Broken> {
+///
+/// # Errors
+///
+/// [`Broken`] where there is no tree to go on with: no YAML, too large, a tag, an alias of itself.
+pub fn read(text: &str, form: Form, problems: &mut Problems) -> Result<Option<Tree>, Broken> {
     let mut options = granit_parser::Options::default();
     options.set_emit_comments(false);
-    let mut builder = Builder { open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None, problems };
+    let mut builder = Builder { open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None, form, problems };
     let mut documents = 0;
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = match event {
@@ -93,6 +116,9 @@ struct Open {
     key: Option<Key>,
     /// The value of `<<`.
     merge: bool,
+    /// Names of the first entries, so many as were there when `<<` last looked.
+    names: HashSet<String>,
+    named: usize,
 }
 
 struct Builder<'a> {
@@ -100,7 +126,32 @@ struct Builder<'a> {
     anchors: HashMap<usize, Tree>,
     nodes: usize,
     root: Option<Tree>,
+    form: Form,
     problems: &'a mut Problems,
+}
+
+impl Tree {
+    /// The value of a mapping's first key of this name.
+    pub fn get(&self, name: &str) -> Option<&Tree> {
+        match &self.node {
+            Node::Map(entries) => entries.iter().find(|(key, _)| key.text == name).map(|(_, tree)| tree),
+            Node::Scalar(_) | Node::List(_) => None,
+        }
+    }
+
+    /// A scalar's text, empty for null.
+    pub fn text(&self) -> Option<&str> {
+        match &self.node {
+            Node::Scalar(scalar) if is_null(scalar) => Some(""),
+            Node::Scalar(scalar) => Some(&scalar.text),
+            Node::List(_) | Node::Map(_) => None,
+        }
+    }
+
+    /// Whether it stands for nothing: `null`, `~`, or no value at all.
+    pub fn is_null(&self) -> bool {
+        matches!(&self.node, Node::Scalar(scalar) if is_null(scalar))
+    }
 }
 
 impl Builder<'_> {
@@ -118,7 +169,7 @@ impl Builder<'_> {
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some(tree) => {
                     self.nodes = self.nodes.saturating_add(tree.nodes);
-                    if self.nodes > MAX_NODES {
+                    if self.nodes > self.form.nodes {
                         return Err(self.too_large(at));
                     }
                     let tree = Tree { at, ..tree.clone() };
@@ -147,7 +198,8 @@ impl Builder<'_> {
     }
 
     fn tag(&mut self, at: At) -> Broken {
-        self.problems.error("yaml.tag", at, "", "has a tag (`!…`) that means nothing in a NodeConfig").fix("leave the tag out");
+        let what = format!("has a tag (`!…`) that means nothing in a {}", self.form.kind);
+        self.problems.error("yaml.tag", at, "", what).fix("leave the tag out");
         Broken
     }
 
@@ -158,7 +210,8 @@ impl Builder<'_> {
         if self.open.len() >= MAX_DEPTH as usize {
             return Err(self.too_large(at));
         }
-        self.open.push(Open { at, anchor, map, items: Vec::new(), entries: Vec::new(), key: None, merge: false });
+        let (names, named) = (HashSet::new(), 0);
+        self.open.push(Open { at, anchor, map, items: Vec::new(), entries: Vec::new(), key: None, merge: false, names, named });
         Ok(())
     }
 
@@ -173,7 +226,7 @@ impl Builder<'_> {
     /// Puts a finished value where it belongs.
     fn node(&mut self, tree: Tree, anchor: usize) -> Result<(), Broken> {
         self.nodes += 1;
-        if self.nodes > MAX_NODES || self.open.len() + tree.depth as usize > MAX_DEPTH as usize {
+        if self.nodes > self.form.nodes || self.open.len() + tree.depth as usize > MAX_DEPTH as usize {
             return Err(self.too_large(tree.at));
         }
         if anchor > 0 {
@@ -222,22 +275,24 @@ impl Builder<'_> {
                 self.problems.error("yaml.key", place, "<<", "takes a mapping or a list of mappings");
                 return Err(Broken);
             };
+            open.names.extend(open.entries.iter().skip(open.named).map(|(own, _)| own.text.clone()));
             for (key, value) in entries {
-                if !open.entries.iter().any(|(own, _)| own.text == key.text) {
+                if open.names.insert(key.text.clone()) {
                     open.entries.push((Key { at: At::default(), ..key }, value));
                 }
             }
+            open.named = open.entries.len();
         }
         Ok(())
     }
 
     fn second(&mut self, at: At) {
         self.problems.error("yaml.second-document", at, "", "a second document begins here; only one is read");
-        self.problems.fix("put it in a file or MIME part of its own, or merge the two");
+        self.problems.fix(self.form.second);
     }
 
     fn too_large(&mut self, at: At) -> Broken {
-        let what = format!("has more than {MAX_NODES} values, or more than {MAX_DEPTH} levels");
+        let what = format!("has more than {} values, or more than {MAX_DEPTH} levels", self.form.nodes);
         self.problems.error("yaml.too-large", at, "", what);
         Broken
     }

@@ -3,12 +3,13 @@
 use hybridge_report::{Finding, Severity};
 use serde::Serialize;
 
-use super::hide;
-
 /// Problems of one source that are told; a longer list helps nobody, and its memory is bounded.
-pub(super) const MAX_PROBLEMS: usize = 100;
+pub const MAX_PROBLEMS: usize = 100;
 /// Characters of offending text that are shown.
 const MAX_TEXT: usize = 80;
+
+/// What is shown instead of a secret.
+pub const HIDDEN: &str = "(hidden)";
 
 /// One thing that is wrong with a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,7 +36,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem without a place in a source.
-    pub(crate) fn at_field(code: &'static str, field: &str, what: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub fn at_field(code: &'static str, field: &str, what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
             code,
             severity: Severity::Error,
@@ -71,13 +72,16 @@ impl From<Problem> for Finding {
 
 /// A place in a text: line from 1, column in characters from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct At {
-    pub(super) line: u32,
-    pub(super) column: u32,
+pub struct At {
+    /// From 1; 0: no place.
+    pub line: u32,
+    /// From 1; 0: no place.
+    pub column: u32,
 }
 
 /// Collects the problems of one text.
-pub(super) struct Problems {
+#[derive(Debug)]
+pub struct Problems {
     file: String,
     before: u32,
     secrets: Vec<String>,
@@ -86,40 +90,40 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    /// For `source`, before which there are `before` lines of `file`. What looks secret in it is never shown.
-    pub(super) fn new(file: &str, before: u32, source: &str) -> Self {
-        Self { file: file.to_owned(), before, secrets: hide::secrets_of(source), found: Vec::new(), more: 0 }
+    /// For a text before which there are `before` lines of `file`. `secrets`, in the order in which they are looked for, are never shown.
+    pub fn new(file: &str, before: u32, secrets: Vec<String>) -> Self {
+        Self { file: file.to_owned(), before, secrets, found: Vec::new(), more: 0 }
     }
 
     /// More texts that are not to be shown.
-    pub(super) fn secret(&mut self, text: &str) {
+    pub fn secret(&mut self, text: &str) {
         if !text.trim().is_empty() {
             self.secrets.push(text.to_owned());
         }
     }
 
     /// Notes an error.
-    pub(super) fn error(&mut self, code: &'static str, at: At, text: &str, what: impl Into<String>) -> &mut Self {
+    pub fn error(&mut self, code: &'static str, at: At, text: &str, what: impl Into<String>) -> &mut Self {
         self.push(code, Severity::Error, at, text, what.into())
     }
 
     /// Notes a warning.
-    pub(super) fn warning(&mut self, code: &'static str, at: At, text: &str, what: impl Into<String>) -> &mut Self {
+    pub fn warning(&mut self, code: &'static str, at: At, text: &str, what: impl Into<String>) -> &mut Self {
         self.push(code, Severity::Warning, at, text, what.into())
     }
 
     /// Whether more problems are only counted.
-    pub(super) fn full(&self) -> bool {
+    pub fn full(&self) -> bool {
         self.found.len() >= MAX_PROBLEMS
     }
 
     /// Texts that are not to be shown, so far.
-    pub(super) fn secrets(&self) -> usize {
+    pub fn secrets(&self) -> usize {
         self.secrets.len()
     }
 
     /// How to mend what was noted last.
-    pub(super) fn fix(&mut self, fix: impl Into<String>) {
+    pub fn fix(&mut self, fix: impl Into<String>) {
         if self.more == 0
             && let Some(last) = self.found.last_mut()
         {
@@ -128,7 +132,7 @@ impl Problems {
     }
 
     /// Line of the source.
-    pub(super) fn line(&self, at: At) -> u32 {
+    pub fn line(&self, at: At) -> u32 {
         if at.line == 0 { 0 } else { at.line.saturating_add(self.before) }
     }
 
@@ -147,7 +151,7 @@ impl Problems {
     }
 
     /// All of them in the order of their places.
-    pub(super) fn finish(mut self) -> Vec<Problem> {
+    pub fn finish(mut self) -> Vec<Problem> {
         for problem in &mut self.found {
             // Whole texts only: part of one is shown by nothing, as a text that holds a secret is dropped and not cut.
             if self.secrets.iter().any(|secret| overlaps(&problem.text, secret)) {
@@ -156,7 +160,7 @@ impl Problems {
             for text in std::iter::once(&mut problem.what).chain(&mut problem.fix) {
                 for secret in &self.secrets {
                     if text.contains(secret.as_str()) {
-                        *text = text.replace(secret.as_str(), crate::secret::Secret::HIDDEN);
+                        *text = text.replace(secret.as_str(), HIDDEN);
                     }
                 }
             }
