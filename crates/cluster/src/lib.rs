@@ -11,4 +11,5 @@
 
 pub mod config;
 pub mod resolve;
+pub mod template;
 pub mod world;

@@ -1,0 +1,416 @@
+//! CloudFormation, as much of it as we write: typed, checked by itself, the same bytes each time.
+//!
+//! Everything is held in sorted maps and written without blanks, so two equal templates are equal bytes. [`Template::check`] finds what
+//! CloudFormation would refuse before it makes anything: names that nothing has, circles, identifiers of a wrong form.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value as Json;
+
+mod check;
+
+pub use check::Fault;
+
+/// How many bytes a template in a request may have (CloudFormation quota "template body size in a request").
+pub const MAX_BODY: usize = 51_200;
+/// How many bytes a template in S3 may have (CloudFormation quota "template body size in an Amazon S3 object").
+pub const MAX_OBJECT: usize = 1_048_576;
+/// How many resources a template may have (CloudFormation quota "resources").
+pub const MAX_RESOURCES: usize = 500;
+
+/// A template.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Template {
+    /// What it is.
+    pub description: String,
+    /// Tables: name → first key → second key → text.
+    pub mappings: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
+    /// Resources by logical identifier.
+    pub resources: BTreeMap<String, Resource>,
+    /// Outputs by key.
+    pub outputs: BTreeMap<String, Output>,
+}
+
+/// A resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    /// `AWS::EC2::VPC` and so on.
+    pub kind: String,
+    /// Its properties.
+    pub properties: BTreeMap<String, Value>,
+    /// What is made before it, beside what it refers to.
+    pub depends_on: BTreeSet<String>,
+    /// What happens to it when the stack goes; none: it goes, too.
+    pub deletion_policy: Option<DeletionPolicy>,
+}
+
+/// What happens to a resource when the stack lets go of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    /// It is deleted.
+    Delete,
+    /// It stays.
+    Retain,
+}
+
+/// An output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Value.
+    pub value: Value,
+    /// Name under which other stacks find it.
+    pub export: Option<Value>,
+}
+
+/// A value, or how CloudFormation is to find one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// `true`, `false`.
+    Bool(bool),
+    /// A whole number.
+    Number(i64),
+    /// Text.
+    Text(String),
+    /// Several.
+    List(Vec<Value>),
+    /// By name.
+    Object(BTreeMap<String, Value>),
+    /// What a resource or pseudo parameter is known by.
+    Ref(String),
+    /// An attribute of a resource.
+    GetAtt(String, String),
+    /// Text with `${…}`.
+    Sub(String),
+    /// Texts with something between them.
+    Join(String, Vec<Value>),
+    /// Of a table: table, first key, second key.
+    FindInMap(String, Box<Value>, String),
+    /// What another stack exports.
+    ImportValue(Box<Value>),
+}
+
+impl Template {
+    /// One without resources.
+    pub fn new(description: impl Into<String>) -> Self {
+        Self { description: description.into(), ..Self::default() }
+    }
+
+    /// Adds a resource; what refers to it.
+    pub fn add(&mut self, id: impl Into<String>, resource: Resource) -> Value {
+        let id = id.into();
+        self.resources.insert(id.clone(), resource);
+        Value::Ref(id)
+    }
+
+    /// As [`Self::add`], with the tag `Name` that eksctl gives to everything: `<stack>/<identifier>`.
+    pub fn add_named(&mut self, id: impl Into<String>, resource: Resource) -> Value {
+        let id = id.into();
+        let resource = resource.tag("Name", Value::sub(format!("${{AWS::StackName}}/{id}")));
+        self.add(id, resource)
+    }
+
+    /// Adds an output that no other stack can import.
+    pub fn output(&mut self, key: &str, value: impl Into<Value>) {
+        self.outputs.insert(key.to_owned(), Output { value: value.into(), export: None });
+    }
+
+    /// Adds an output that other stacks import as `<stack>::<key>`.
+    pub fn export(&mut self, key: &str, value: impl Into<Value>) {
+        let export = Some(Value::sub(format!("${{AWS::StackName}}::{key}")));
+        self.outputs.insert(key.to_owned(), Output { value: value.into(), export });
+    }
+
+    /// The bytes that CloudFormation gets.
+    pub fn render(&self) -> String {
+        serde_json::to_string(self).expect("a template has no key that is not text")
+    }
+
+    /// The same as a tree, to be compared with a deployed one.
+    pub fn to_json(&self) -> Json {
+        serde_json::to_value(self).expect("a template has no key that is not text")
+    }
+
+    /// What CloudFormation would refuse about its names.
+    pub fn check(&self) -> Vec<Fault> {
+        check::check(self)
+    }
+
+    /// Whether it makes roles or policies, so that the stack needs `CAPABILITY_IAM`, or such with a name of their own
+    /// (`CAPABILITY_NAMED_IAM`, which includes the other).
+    pub fn capabilities(&self) -> Vec<&'static str> {
+        let ours = |resource: &&Resource| {
+            ["AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::InstanceProfile"].contains(&resource.kind.as_str())
+        };
+        let named = |resource: &Resource| {
+            ["RoleName", "ManagedPolicyName", "InstanceProfileName"].iter().any(|key| resource.properties.contains_key(*key))
+        };
+        let mut resources = self.resources.values().filter(ours).peekable();
+        if resources.peek().is_none() {
+            Vec::new()
+        } else if resources.any(named) {
+            vec!["CAPABILITY_NAMED_IAM"]
+        } else {
+            vec!["CAPABILITY_IAM"]
+        }
+    }
+}
+
+impl Resource {
+    /// One of a type, without properties.
+    pub fn new(kind: &str) -> Self {
+        Self { kind: kind.to_owned(), properties: BTreeMap::new(), depends_on: BTreeSet::new(), deletion_policy: None }
+    }
+
+    /// With a property.
+    pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.properties.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// With a property if there is a value for it.
+    pub fn set_some(self, key: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.set(key, value),
+            None => self,
+        }
+    }
+
+    /// With one tag more (of the list form).
+    pub fn tag(mut self, key: &str, value: impl Into<Value>) -> Self {
+        let tag = Value::object([("Key", Value::from(key)), ("Value", value.into())]);
+        match self.properties.entry("Tags".to_owned()).or_insert_with(|| Value::List(Vec::new())) {
+            Value::List(tags) => tags.push(tag),
+            other => unreachable!("tags are a list, not {other:?}"),
+        }
+        self
+    }
+
+    /// Made after another resource, by its identifier.
+    pub fn after(mut self, id: impl Into<String>) -> Self {
+        self.depends_on.insert(id.into());
+        self
+    }
+
+    /// Stays when the stack goes.
+    pub fn retained(mut self) -> Self {
+        self.deletion_policy = Some(DeletionPolicy::Retain);
+        self
+    }
+}
+
+impl Value {
+    /// What a resource or pseudo parameter is known by.
+    pub fn reference(id: impl Into<String>) -> Self {
+        Self::Ref(id.into())
+    }
+
+    /// An attribute of a resource.
+    pub fn attribute(id: impl Into<String>, attribute: impl Into<String>) -> Self {
+        Self::GetAtt(id.into(), attribute.into())
+    }
+
+    /// Text with `${…}`.
+    pub fn sub(text: impl Into<String>) -> Self {
+        Self::Sub(text.into())
+    }
+
+    /// Of a table.
+    pub fn find_in_map(table: &str, first: Value, second: &str) -> Self {
+        Self::FindInMap(table.to_owned(), Box::new(first), second.to_owned())
+    }
+
+    /// What a stack exports as `<stack>::<key>` ([`Template::export`]).
+    pub fn import(stack: &str, key: &str) -> Self {
+        Self::ImportValue(Box::new(Self::from(format!("{stack}::{key}"))))
+    }
+
+    /// By name.
+    pub fn object<K: Into<String>>(entries: impl IntoIterator<Item = (K, Value)>) -> Self {
+        Self::Object(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
+    }
+
+    /// Several.
+    pub fn list<V: Into<Value>>(items: impl IntoIterator<Item = V>) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Number(value.into())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Number(value)
+    }
+}
+
+impl<V: Into<Value>> From<Vec<V>> for Value {
+    fn from(items: Vec<V>) -> Self {
+        Self::list(items)
+    }
+}
+
+/// A user's tree, such as a policy. CloudFormation sees references where it is written like one, so we do, too.
+/// Numbers that are not whole, and nulls, become text and empty text: no field that we pass on knows them.
+impl From<&Json> for Value {
+    fn from(json: &Json) -> Self {
+        match json {
+            Json::Null => Self::Text(String::new()),
+            Json::Bool(value) => Self::Bool(*value),
+            Json::Number(number) => number.as_i64().map_or_else(|| Self::Text(number.to_string()), Self::Number),
+            Json::String(text) => Self::Text(text.clone()),
+            Json::Array(items) => Self::list(items),
+            Json::Object(map) => intrinsic(map).unwrap_or_else(|| Self::object(map.iter().map(|(key, value)| (key.clone(), value.into())))),
+        }
+    }
+}
+
+/// A map of one key that CloudFormation takes for a function.
+fn intrinsic(map: &serde_json::Map<String, Json>) -> Option<Value> {
+    let (key, argument) = map.iter().next().filter(|_| map.len() == 1)?;
+    match key.as_str() {
+        "Ref" => argument.as_str().map(Value::reference),
+        "Fn::Sub" => argument.as_str().map(Value::sub),
+        "Fn::GetAtt" => {
+            let (id, attribute) = match argument {
+                Json::String(text) => text.split_once('.')?,
+                Json::Array(parts) => match parts.as_slice() {
+                    [id, attribute] => (id.as_str()?, attribute.as_str()?),
+                    _ => return None,
+                },
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => return None,
+            };
+            Some(Value::attribute(id, attribute))
+        }
+        _ => None,
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Bool(value) => value.serialize(serializer),
+            Self::Number(value) => value.serialize(serializer),
+            Self::Text(text) => text.serialize(serializer),
+            Self::List(items) => items.serialize(serializer),
+            Self::Object(map) => map.serialize(serializer),
+            Self::Ref(id) => function(serializer, "Ref", id),
+            Self::GetAtt(id, attribute) => function(serializer, "Fn::GetAtt", &(id, attribute)),
+            Self::Sub(text) => function(serializer, "Fn::Sub", text),
+            Self::Join(between, items) => function(serializer, "Fn::Join", &(between, items)),
+            Self::FindInMap(table, first, second) => function(serializer, "Fn::FindInMap", &(table, first, second)),
+            Self::ImportValue(name) => function(serializer, "Fn::ImportValue", name),
+        }
+    }
+}
+
+fn function<S: Serializer>(serializer: S, name: &str, argument: &impl Serialize) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry(name, argument)?;
+    map.end()
+}
+
+impl Serialize for Template {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("AWSTemplateFormatVersion", "2010-09-09")?;
+        map.serialize_entry("Description", &self.description)?;
+        if !self.mappings.is_empty() {
+            map.serialize_entry("Mappings", &self.mappings)?;
+        }
+        map.serialize_entry("Resources", &self.resources)?;
+        if !self.outputs.is_empty() {
+            map.serialize_entry("Outputs", &self.outputs)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Resource {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("Type", &self.kind)?;
+        if !self.depends_on.is_empty() {
+            map.serialize_entry("DependsOn", &self.depends_on)?;
+        }
+        if let Some(policy) = self.deletion_policy {
+            let policy = match policy {
+                DeletionPolicy::Delete => "Delete",
+                DeletionPolicy::Retain => "Retain",
+            };
+            map.serialize_entry("DeletionPolicy", policy)?;
+        }
+        if !self.properties.is_empty() {
+            map.serialize_entry("Properties", &self.properties)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Output {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("Value", &self.value)?;
+        if let Some(export) = &self.export {
+            map.serialize_entry("Export", &BTreeMap::from([("Name", export)]))?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_compact_and_sorted() {
+        let mut template = Template::new("what it is");
+        template.mappings.insert("T".to_owned(), BTreeMap::from([("a".to_owned(), BTreeMap::from([("k".to_owned(), "v".to_owned())]))]));
+        let vpc = template.add_named("VPC", Resource::new("AWS::EC2::VPC").set("EnableDnsSupport", true).set("CidrBlock", "10.0.0.0/16"));
+        let subnet = Resource::new("AWS::EC2::Subnet").set("VpcId", vpc.clone()).after("VPC").retained();
+        template.add("Subnet", subnet.set("Size", 3u32).set("K", Value::find_in_map("T", Value::reference("AWS::Partition"), "k")));
+        template.export("VPC", vpc);
+        template.output("Subnets", Value::Join(",".to_owned(), vec![Value::reference("Subnet")]));
+        insta::assert_snapshot!(template.render(), @r#"{"AWSTemplateFormatVersion":"2010-09-09","Description":"what it is","Mappings":{"T":{"a":{"k":"v"}}},"Resources":{"Subnet":{"Type":"AWS::EC2::Subnet","DependsOn":["VPC"],"DeletionPolicy":"Retain","Properties":{"K":{"Fn::FindInMap":["T",{"Ref":"AWS::Partition"},"k"]},"Size":3,"VpcId":{"Ref":"VPC"}}},"VPC":{"Type":"AWS::EC2::VPC","Properties":{"CidrBlock":"10.0.0.0/16","EnableDnsSupport":true,"Tags":[{"Key":"Name","Value":{"Fn::Sub":"${AWS::StackName}/VPC"}}]}}},"Outputs":{"Subnets":{"Value":{"Fn::Join":[",",[{"Ref":"Subnet"}]]}},"VPC":{"Value":{"Ref":"VPC"},"Export":{"Name":{"Fn::Sub":"${AWS::StackName}::VPC"}}}}}"#);
+        assert_eq!(template.check(), []);
+    }
+
+    #[test]
+    fn capabilities_follow_from_what_is_made() {
+        let mut template = Template::new("test");
+        template.add("VPC", Resource::new("AWS::EC2::VPC"));
+        assert!(template.capabilities().is_empty());
+        template.add("Role", Resource::new("AWS::IAM::Role"));
+        assert_eq!(template.capabilities(), ["CAPABILITY_IAM"]);
+        template.add("Other", Resource::new("AWS::IAM::Role").set("RoleName", "mine"));
+        assert_eq!(template.capabilities(), ["CAPABILITY_NAMED_IAM"]);
+    }
+}

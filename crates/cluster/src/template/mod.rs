@@ -1,0 +1,3 @@
+//! A [`crate::resolve::Cluster`] as CloudFormation templates.
+
+pub mod cfn;
