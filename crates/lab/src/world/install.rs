@@ -48,20 +48,20 @@ pub(super) struct Container {
     pub(super) environment: Vec<(String, Variable)>,
 }
 
-/// Installs the chart and lets gateways log in as the service account that it makes.
+/// Installs the chart with the values of a file, then further ones, and lets gateways log in as the service account that it makes.
 pub(super) fn install(
     cluster: &mut Cluster,
     from: &Netns,
-    (chart, values): (&Path, &Value),
+    (chart, values, further): (&Path, &Path, &Value),
     directory: &Path,
 ) -> Result<Container, InstallError> {
     let kube = cluster.real().ok_or(InstallError::NoCluster)?;
     let home = directory.join("helm");
     fs::create_dir_all(&home).map_err(|source| InstallError::File { path: home.clone(), source })?;
-    let file = home.join("values.json");
-    fs::write(&file, values.to_string()).map_err(|source| InstallError::File { path: file.clone(), source })?;
-    let (chart, file) = (chart.display().to_string(), file.display().to_string());
-    let words = ["install", RELEASE, &chart, "--namespace", NAMESPACE, "--values", &file];
+    let file = home.join("further-values.json");
+    fs::write(&file, further.to_string()).map_err(|source| InstallError::File { path: file.clone(), source })?;
+    let [chart, values, file] = [chart, values, &file].map(|path| path.display().to_string());
+    let words = ["install", RELEASE, &chart, "--namespace", NAMESPACE, "--values", &values, "--values", &file];
     let said = Helm::online(&home, kube, from)?.run(words)?;
     if !said.success {
         return Err(InstallError::Refused(said.stderr));

@@ -14,7 +14,7 @@ mod ping;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hybridge_model::Cidr4;
@@ -149,6 +149,13 @@ impl World {
         gateway.start(&self.launch)?;
         self.journal.record(Instant::now(), Source::Start, gateway.name(), format!("{} starts", gateway.name()));
         Ok(())
+    }
+
+    /// Installs a chart with the values of a file, and starts so many gateways as its Deployment says it. None may run yet.
+    pub fn install_gateways(&mut self, (chart, values): (&Path, &Path), replicas: usize) -> Result<(), WorldError> {
+        let container = install_chart(&mut self.cluster, (&self.topology, &self.cloud), (chart, values), &self.directory)?;
+        self.launch = launch_of(container, &self.launch.program, &[], &self.cluster);
+        (0..replicas.min(self.gateways.len())).try_for_each(|index| self.start_gateway(index))
     }
 
     /// Index of the gateway to which every route table sends the pods of every hybrid node; `None` where they differ.
@@ -311,28 +318,50 @@ fn launch(config: &WorldConfig, topology: &Topology, cluster: &mut Cluster, clou
     let list = |cidrs: &[Cidr4]| cidrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let tables = cloud.tables().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let (vpc, pods) = (list(&config.size.vpc_cidrs()), list(&[pod_cidr()]));
-    let aws = [("AWS_ENDPOINT_URL", cloud.endpoint.as_str()), ("AWS_ACCESS_KEY_ID", "lab"), ("AWS_SECRET_ACCESS_KEY", "lab")];
-    let text = |(name, value): (&str, &str)| (name.to_owned(), Variable::Text(value.to_owned()));
     let container = if let ChartEnv::Chart { path, values } = &config.env {
         let mut values = values.clone();
         (values["vpcCIDR"], values["podCIDRs"], values["routeTableIDs"]) = (vpc.into(), pods.into(), tables.into());
-        // Pods reach the API server itself: there is no kube-proxy behind its service address.
-        let api = topology.api_server.host.address.to_string();
-        let port = cluster::API_PORT.to_string();
-        let further = [("KUBERNETES_SERVICE_HOST", api.as_str()), ("KUBERNETES_SERVICE_PORT", &port)];
-        values["extraEnv"] = aws.into_iter().chain(further).map(|(name, value)| json!({"name": name, "value": value})).collect();
-        install::install(cluster, &topology.api_server.host.ns, (path, &values), &config.directory)?
+        let file = config.directory.join("chart-values.json");
+        std::fs::write(&file, values.to_string()).map_err(|source| WorldError::File { path: file.clone(), source })?;
+        install_chart(cluster, (topology, cloud), (path, &file), &config.directory)?
     } else {
         let set = [("VPC_CIDR", vpc.as_str()), ("POD_CIDRS", &pods), ("ROUTE_TABLE_IDS", &tables)];
         let downward = [("NODE_IP", Variable::HostIp), ("NODE_NAME", Variable::NodeName), ("POD_NAMESPACE", Variable::Namespace)];
         // The reference's chart sets the first of these alone.
         let count = if config.env == ChartEnv::Reference { 1 } else { downward.len() };
         let downward = downward.into_iter().take(count).map(|(name, value)| (name.to_owned(), value));
-        Container { arguments: Vec::new(), environment: set.into_iter().chain(aws).map(text).chain(downward).collect() }
+        Container { arguments: Vec::new(), environment: set.into_iter().chain(aws(cloud)).map(text).chain(downward).collect() }
     };
+    Ok(launch_of(container, &config.gateway_bin, &config.gateway_args, cluster))
+}
+
+/// What gateways are told of AWS.
+fn aws(cloud: &Cloud) -> [(&'static str, &str); 3] {
+    [("AWS_ENDPOINT_URL", cloud.endpoint.as_str()), ("AWS_ACCESS_KEY_ID", "lab"), ("AWS_SECRET_ACCESS_KEY", "lab")]
+}
+
+fn text((name, value): (&str, &str)) -> (String, Variable) {
+    (name.to_owned(), Variable::Text(value.to_owned()))
+}
+
+/// Has Helm install a chart, with values from a file and where AWS and the API server are in this world.
+fn install_chart(
+    cluster: &mut Cluster,
+    (topology, cloud): (&Topology, &Cloud),
+    (chart, values): (&Path, &Path),
+    directory: &Path,
+) -> Result<Container, InstallError> {
+    // Pods reach the API server itself: there is no kube-proxy behind its service address.
+    let api = topology.api_server.host.address.to_string();
+    let port = cluster::API_PORT.to_string();
+    let further = [("KUBERNETES_SERVICE_HOST", api.as_str()), ("KUBERNETES_SERVICE_PORT", &port)];
+    let variables: Vec<_> = aws(cloud).into_iter().chain(further).map(|(name, value)| json!({"name": name, "value": value})).collect();
+    install::install(cluster, &topology.api_server.host.ns, (chart, values, &json!({ "extraEnv": variables })), directory)
+}
+
+fn launch_of(container: Container, program: &Path, further: &[String], cluster: &Cluster) -> Launch {
     let Container { mut arguments, mut environment } = container;
-    arguments.extend(config.gateway_args.iter().cloned());
+    arguments.extend(further.iter().cloned());
     environment.push(text(("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")));
-    let kubeconfigs = cluster.gateway_kubeconfigs.clone();
-    Ok(Launch { program: config.gateway_bin.clone(), arguments, environment, kubeconfigs })
+    Launch { program: program.to_owned(), arguments, environment, kubeconfigs: cluster.gateway_kubeconfigs.clone() }
 }
