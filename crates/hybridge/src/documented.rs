@@ -67,7 +67,8 @@ fn the_tables_of_the_page_are_those_of_the_code() {
 
 /// Files of ours that findings of the node come from.
 fn sources() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = ["document/src", "node/src", "node-host/src", "hybridge/src/node"].map(|folder| crates().join(folder)).into();
+    let mut folders: Vec<PathBuf> =
+        ["document/src", "node/src", "node-host/src", "hybridge/src/node"].map(|folder| crates().join(folder)).into();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod doctor;
 mod drift;
+mod file;
 mod get;
 mod handover;
 mod plan;
