@@ -88,6 +88,10 @@ pub enum Value {
     FindInMap(String, Box<Value>, String),
     /// What another stack exports.
     ImportValue(Box<Value>),
+    /// Text cut into several at each occurrence.
+    Split(String, Box<Value>),
+    /// One of several, counted from 0.
+    Select(usize, Box<Value>),
 }
 
 impl Template {
@@ -328,6 +332,8 @@ impl Serialize for Value {
             Self::Join(between, items) => function(serializer, "Fn::Join", &(between, items)),
             Self::FindInMap(table, first, second) => function(serializer, "Fn::FindInMap", &(table, first, second)),
             Self::ImportValue(name) => function(serializer, "Fn::ImportValue", name),
+            Self::Split(at, text) => function(serializer, "Fn::Split", &(at, text)),
+            Self::Select(index, list) => function(serializer, "Fn::Select", &(index, list)),
         }
     }
 }

@@ -87,7 +87,7 @@ impl<'a> Names<'a> {
                 self.tables.insert(table);
                 self.visit(first);
             }
-            Value::ImportValue(name) => self.visit(name),
+            Value::ImportValue(value) | Value::Split(_, value) | Value::Select(_, value) => self.visit(value),
         }
     }
 
