@@ -300,20 +300,24 @@ impl From<&Json> for Value {
 /// A map of one key that CloudFormation takes for a function.
 fn intrinsic(map: &serde_json::Map<String, Json>) -> Option<Value> {
     let (key, argument) = map.iter().next().filter(|_| map.len() == 1)?;
-    match key.as_str() {
-        "Ref" => argument.as_str().map(Value::reference),
-        "Fn::Sub" => argument.as_str().map(Value::sub),
-        "Fn::GetAtt" => {
-            let (id, attribute) = match argument {
-                Json::String(text) => text.split_once('.')?,
-                Json::Array(parts) => match parts.as_slice() {
-                    [id, attribute] => (id.as_str()?, attribute.as_str()?),
-                    _ => return None,
-                },
-                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => return None,
-            };
-            Some(Value::attribute(id, attribute))
-        }
+    let boxed = |value: &Json| Box::new(Value::from(value));
+    match (key.as_str(), argument) {
+        ("Ref", Json::String(id)) => Some(Value::reference(id)),
+        ("Fn::Sub", Json::String(text)) => Some(Value::sub(text)),
+        ("Fn::GetAtt", Json::String(text)) => text.split_once('.').map(|(id, attribute)| Value::attribute(id, attribute)),
+        ("Fn::ImportValue", name) => Some(Value::ImportValue(boxed(name))),
+        (key, Json::Array(parts)) => match (key, parts.as_slice()) {
+            ("Fn::GetAtt", [Json::String(id), Json::String(attribute)]) => Some(Value::attribute(id, attribute)),
+            ("Fn::Join", [Json::String(between), Json::Array(items)]) => {
+                Some(Value::Join(between.clone(), items.iter().map(Value::from).collect()))
+            }
+            ("Fn::Split", [Json::String(at), text]) => Some(Value::Split(at.clone(), boxed(text))),
+            ("Fn::Select", [index, list]) => Some(Value::Select(usize::try_from(index.as_u64()?).ok()?, boxed(list))),
+            ("Fn::FindInMap", [Json::String(table), first, Json::String(second)]) => {
+                Some(Value::FindInMap(table.clone(), boxed(first), second.clone()))
+            }
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -1,0 +1,93 @@
+//! The stack of a cluster, or the hybrid one beside a cluster that others made.
+
+use hybridge_model::Cidr4;
+use hybridge_report::Finding;
+
+use super::cfn::{Template, Value};
+use super::index::Indices;
+use super::{Purpose, StackPlan, control_plane, document, endpoints, gateway, groups, hybrid, network, plan};
+use crate::resolve::Cluster;
+use crate::world::World;
+
+/// A template in the making.
+pub(super) struct Draft<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) world: &'a World,
+    pub(super) template: Template,
+    pub(super) indices: Indices,
+    pub(super) extra_cidrs: Vec<Cidr4>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(cluster: &'a Cluster, world: &'a World, description: String) -> Self {
+        let mut extra_cidrs: Vec<Cidr4> = Vec::new();
+        for cidr in cluster.config.vpc.extra_cidrs.iter().filter_map(|text| text.parse().ok()) {
+            if !extra_cidrs.contains(&cidr) {
+                extra_cidrs.push(cidr);
+            }
+        }
+        let indices = Indices::new(&cluster.remote_cidrs(), &extra_cidrs, world.deployed.as_ref());
+        let mut template = Template::new(description);
+        template.mappings.insert(document::PRINCIPALS.to_owned(), document::principals());
+        Self { cluster, world, template, indices, extra_cidrs, findings: Vec::new() }
+    }
+
+    /// What the VPC is known by.
+    pub(super) fn vpc(&self) -> Value {
+        match &self.cluster.vpc.id {
+            Some(id) => Value::from(id),
+            None => Value::reference("VPC"),
+        }
+    }
+
+    /// Whether the deployed template has a resource.
+    pub(super) fn has_deployed(&self, id: &str) -> bool {
+        self.world.deployed.as_ref().is_some_and(|deployed| deployed.template_body.pointer(&format!("/Resources/{id}")).is_some())
+    }
+
+    /// Whether a resource of the deployed stack is known by this name in AWS.
+    pub(super) fn owns(&self, physical: &str) -> bool {
+        let resources = self.world.deployed.iter().flat_map(|deployed| &deployed.stack_resources);
+        resources.into_iter().any(|resource| resource.physical_resource_id == physical)
+    }
+}
+
+pub(super) fn stack(cluster: &Cluster, world: &World) -> StackPlan {
+    if cluster.foreign { beside(cluster, world) } else { own(cluster, world) }
+}
+
+/// eksctl's cluster stack.
+fn own(cluster: &Cluster, world: &World) -> StackPlan {
+    let mut draft = Draft::new(cluster, world, String::new());
+    network::add(&mut draft);
+    let groups = groups::add(&mut draft);
+    endpoints::add(&mut draft, &groups);
+    control_plane::add(&mut draft, &groups);
+    hybrid::add(&mut draft);
+    gateway::add(&mut draft);
+    draft.template.output("ClusterStackName", Value::reference("AWS::StackName"));
+    let (vpc, iam) = (cluster.vpc.id.is_none(), !draft.template.capabilities().is_empty());
+    draft.template.description = format!("EKS cluster (dedicated VPC: {vpc}, dedicated IAM: {iam}) [created and managed by eksctl]");
+    let mut stack = plan(cluster, cluster.stack_name(), Purpose::Cluster, draft.template);
+    let oidc = cluster.config.iam.with_oidc == Some(true);
+    stack.tags.insert("alpha.eksctl.io/cluster-oidc-enabled".to_owned(), oidc.to_string());
+    stack.findings = draft.findings;
+    stack
+}
+
+/// What hybrid nodes need, beside a cluster that others made. Its networks are EKS's own affair: `UpdateClusterConfig` sets them.
+fn beside(cluster: &Cluster, world: &World) -> StackPlan {
+    let name = &cluster.config.metadata.name;
+    let mut draft =
+        Draft::new(cluster, world, format!("What hybrid nodes of the EKS cluster {name} need [created and managed by hybridge]"));
+    hybrid::add(&mut draft);
+    hybrid::add_rules(&mut draft);
+    gateway::add(&mut draft);
+    let mut stack = plan(cluster, cluster.hybrid_stack_name(), Purpose::Hybrid, draft.template);
+    // eksctl deletes what carries its tags; this is not its own.
+    stack.tags = cluster.config.metadata.tags.clone();
+    stack.tags.insert("hybridge/cluster-name".to_owned(), name.clone());
+    stack.findings = draft.findings;
+    stack
+}
