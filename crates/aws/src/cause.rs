@@ -8,6 +8,8 @@ use std::fmt;
 
 /// Longer words are tokens, signatures, presigned URLs or encoded messages; request IDs have 36 characters.
 const LONGEST_WORD: usize = 80;
+/// ARNs that are no longer than this are shown whole (that of a change set has some 150 characters).
+const LONGEST_ARN: usize = 256;
 /// Length of an access key ID (IAM user guide, "Unique identifiers").
 const ACCESS_KEY_ID: usize = 20;
 /// No message that a person reads is longer.
@@ -87,6 +89,7 @@ pub(crate) fn scrub(text: &str) -> String {
         for word in part.split_whitespace() {
             line.push_str(if line.is_empty() { "" } else { " " });
             match word.len() {
+                length if length > LONGEST_WORD && is_arn(word) => line.push_str(word),
                 length if length > LONGEST_WORD => line.push_str(&format!("[{length} characters]")),
                 _ if has_access_key(word) => line.push_str("[access key]"),
                 _ => line.push_str(word),
@@ -98,6 +101,13 @@ pub(crate) fn scrub(text: &str) -> String {
         line.push('…');
     }
     line
+}
+
+/// Whether `word` is an ARN, in quotes or not. It names things, and a message that leaves it out says nothing.
+fn is_arn(word: &str) -> bool {
+    let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let is_part = |c: char| c.is_ascii_alphanumeric() || ":/-_.+=,@*".contains(c);
+    bare.starts_with("arn:aws") && bare.len() <= LONGEST_ARN && bare.chars().all(is_part) && !has_access_key(word)
 }
 
 /// Whether `word` holds an access key ID, permanent (AKIA) or temporary (ASIA).
@@ -122,6 +132,10 @@ mod tests {
             ("key AKIAIOSFODNN7EXAMPLE, is unknown", "key [access key] is unknown"),
             ("Credential=ASIAIOSFODNN7EXAMPLE/20260101", "[access key]"),
             (&format!("token {token}  refused\n\n  tried:\n it"), "token [200 characters] refused; tried: it"),
+            (
+                "not authorized on resource: arn:aws:cloudformation:eu-central-1:123456789012:stack/eksctl-shop-cluster/0a1b2c3d-0123-4567-89ab-0123456789ab",
+                "not authorized on resource: arn:aws:cloudformation:eu-central-1:123456789012:stack/eksctl-shop-cluster/0a1b2c3d-0123-4567-89ab-0123456789ab",
+            ),
             ("The route identified by 10.0.0.0/16 already exists.", "The route identified by 10.0.0.0/16 already exists."),
         ] {
             assert_eq!(scrub(given), shown);

@@ -1,16 +1,23 @@
-//! What EKS says of a cluster.
+//! EKS: what a node asks of its cluster; [`live`], [`entries`] and the others: what a cluster is made of.
+
+mod addons;
+mod entries;
+mod live;
+mod node_groups;
+mod pod_identity;
 
 use aws_smithy_types::base64;
 use hybridge_node::facts::ClusterFacts;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::call::{Call, CallError, JsonCall};
+pub use self::addons::{AddonVersion, NewAddon};
+pub use self::live::{ClusterUpdate, UpdateError};
+pub use self::node_groups::NodeGroup;
+pub use self::pod_identity::{NewPodIdentity, PodIdentity};
+use crate::call::{Call, CallError, JsonCall, Kind, Repeat, client_token, parsed};
 use crate::endpoint::Service;
 use crate::session::Session;
-
-/// Pages of 100 that are read at most; a cluster may have 2000 entries (EKS user guide, "Service quotas").
-const PAGES: usize = 100;
 
 impl Session {
     /// What a node needs to know of a cluster (DescribeCluster). Fields that a cluster in creation does not have yet stay empty.
@@ -29,26 +36,9 @@ impl Session {
     /// # Errors
     /// EKS refused, could not be reached, or answered with something else.
     pub async fn access_entries(&self, cluster: &str) -> Result<Vec<String>, CallError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Page {
-            #[serde(default)]
-            access_entries: Vec<String>,
-            next_token: Option<String>,
-        }
         let call = Call::new("ListAccessEntries", cluster);
-        let mut found = Vec::new();
-        let mut path = format!("/clusters/{}/access-entries?maxResults=100", encoded(cluster));
-        let first = path.clone();
-        for _ in 0..PAGES {
-            let page: Page = parsed(&call, self.get(&call, path).await?)?;
-            found.extend(page.access_entries);
-            match page.next_token.filter(|token| !token.is_empty()) {
-                None => return Ok(found),
-                Some(token) => path = format!("{first}&nextToken={}", encoded(&token)),
-            }
-        }
-        Err(CallError::Unintelligible { call, status: 200, what: format!("there is no end after {PAGES} pages").into() })
+        let path = format!("/clusters/{}/access-entries?maxResults=100", encoded(cluster));
+        self.get_all(&call, Service::Eks, &path, "accessEntries").await
     }
 
     /// The type of one access entry, as in `HYBRID_LINUX`, `EC2_LINUX`, `STANDARD` (DescribeAccessEntry).
@@ -71,16 +61,38 @@ impl Session {
     }
 
     async fn get(&self, call: &Call, path: String) -> Result<Value, CallError> {
-        self.ask(call, &JsonCall { service: Service::Eks, method: "GET", path, target: None, body: "" }).await
+        self.ask(call, &JsonCall { service: Service::Eks, method: "GET", path, target: None, body: "", repeat: Repeat::Freely }).await
+    }
+
+    /// A POST, with a token by which EKS knows it again.
+    async fn post(&self, call: &Call, path: String, mut body: Value) -> Result<Value, CallError> {
+        body["clientRequestToken"] = client_token().into();
+        self.post_plain(call, path, &body).await
+    }
+
+    /// A POST of a call that takes no token, and that does nothing the second time.
+    async fn post_plain(&self, call: &Call, path: String, body: &Value) -> Result<Value, CallError> {
+        let body = body.to_string();
+        self.ask(call, &JsonCall { service: Service::Eks, method: "POST", path, target: None, body: &body, repeat: Repeat::Freely }).await
+    }
+
+    /// A DELETE of what may be gone already, which is no error.
+    async fn delete(&self, call: &Call, path: String) -> Result<(), CallError> {
+        let json = JsonCall { service: Service::Eks, method: "DELETE", path, target: None, body: "", repeat: Repeat::Freely };
+        match self.ask(call, &json).await {
+            Err(error) if error.kind() == Kind::NotFound => Ok(()),
+            result => result.map(drop),
+        }
     }
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(call: &Call, value: Value) -> Result<T, CallError> {
-    serde_json::from_value(value).map_err(|error| CallError::Unintelligible {
-        call: call.clone(),
-        status: 200,
-        what: error.to_string().into(),
-    })
+/// None where EKS knows no such thing.
+fn or_none<T>(found: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// One segment of a path, or one value of a query: all but the unreserved characters percent-encoded (RFC 3986, section 2.3).

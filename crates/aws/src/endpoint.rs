@@ -1,4 +1,4 @@
-//! Where the services are that nodes call.
+//! Where the services are that nodes and clusters call.
 //!
 //! The rules are those of the endpoint rule sets that AWS publishes for its SDKs (`endpoint-rule-set-1.json` in botocore).
 
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::partition::{self, Partition};
 
-/// A service that nodes call.
+/// A service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Service {
     /// Elastic Compute Cloud.
@@ -23,11 +23,31 @@ pub(crate) enum Service {
     RolesAnywhere,
     /// Systems Manager.
     Ssm,
+    /// CloudFormation.
+    CloudFormation,
+    /// Identity and Access Management; one for each partition.
+    Iam,
+    /// Simple Storage Service.
+    S3,
+    /// Route 53 Resolver.
+    Resolver,
 }
 
 impl Service {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] = [Self::Ec2, Self::Sts, Self::Eks, Self::Ecr, Self::EcrPublic, Self::RolesAnywhere, Self::Ssm];
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Ec2,
+        Self::Sts,
+        Self::Eks,
+        Self::Ecr,
+        Self::EcrPublic,
+        Self::RolesAnywhere,
+        Self::Ssm,
+        Self::CloudFormation,
+        Self::Iam,
+        Self::S3,
+        Self::Resolver,
+    ];
 
     /// Its name in signatures.
     pub(crate) fn signing_name(self) -> &'static str {
@@ -39,6 +59,10 @@ impl Service {
             Self::EcrPublic => "ecr-public",
             Self::RolesAnywhere => "rolesanywhere",
             Self::Ssm => "ssm",
+            Self::CloudFormation => "cloudformation",
+            Self::Iam => "iam",
+            Self::S3 => "s3",
+            Self::Resolver => "route53resolver",
         }
     }
 
@@ -52,6 +76,10 @@ impl Service {
             Self::EcrPublic => "ECR PUBLIC",
             Self::RolesAnywhere => "RolesAnywhere",
             Self::Ssm => "SSM",
+            Self::CloudFormation => "CloudFormation",
+            Self::Iam => "IAM",
+            Self::S3 => "S3",
+            Self::Resolver => "Route53Resolver",
         }
     }
 }
@@ -101,21 +129,44 @@ const LEGACY_STS: [&str; 16] = [
 impl Endpoints {
     /// The endpoint of `service` for calls in `region`.
     pub(crate) fn of(&self, service: Service, region: &str) -> Endpoint {
+        let partition = partition::of_region(region);
+        let signed_for = if service == Service::Iam { partition.home } else { region };
         if let Some(url) = self.given.get(&service) {
-            return Endpoint { url: url.clone(), region: region.to_owned() };
+            return Endpoint { url: url.clone(), region: signed_for.to_owned() };
         }
         let is_legacy = self.legacy_sts && LEGACY_STS.contains(&region) && !self.fips && !self.dual_stack;
         if service == Service::Sts && (is_legacy || region == "aws-global") {
             return Endpoint { url: "https://sts.amazonaws.com".into(), region: "us-east-1".into() };
         }
-        let partition = partition::of_region(region);
         let suffix = if self.dual_stack { partition.dual_stack } else { partition.suffix };
         let url = match (self.prefix(service, partition), service, self.fips && !self.dual_stack) {
             // The one endpoint that has the region last.
             (_, Service::Eks, true) if partition.id == "aws" => format!("https://fips.eks.{region}.{suffix}"),
+            (_, Service::Iam, _) => format!("https://{}", self.iam(partition)),
+            (prefix, Service::S3, _) => {
+                let dual_stack = if self.dual_stack { ".dualstack" } else { "" };
+                format!("https://{prefix}{dual_stack}.{region}.{}", partition.suffix)
+            }
             (prefix, _, _) => format!("https://{prefix}.{region}.{suffix}"),
         };
-        Endpoint { url, region: region.to_owned() }
+        Endpoint { url, region: signed_for.to_owned() }
+    }
+
+    /// The host of IAM, which is one for all regions of a partition.
+    fn iam(&self, partition: &Partition) -> String {
+        let Partition { id, suffix, dual_stack, home, .. } = partition;
+        let has_name = matches!(*id, "aws" | "aws-cn" | "aws-eusc");
+        match (*id, self.fips, self.dual_stack) {
+            ("aws-us-gov", _, false) => format!("iam.us-gov.{suffix}"),
+            ("aws-us-gov", _, true) => format!("iam.us-gov.{dual_stack}"),
+            ("aws", false, false) => format!("iam.{suffix}"),
+            (_, false, false) => format!("iam.{home}.{suffix}"),
+            (_, true, false) => format!("iam-fips.{suffix}"),
+            (_, false, true) if has_name => format!("iam.global.{dual_stack}"),
+            (_, false, true) => format!("iam.{dual_stack}"),
+            ("aws", true, true) => format!("iam-fips.global.{dual_stack}"),
+            (_, true, true) => format!("iam-fips.{dual_stack}"),
+        }
     }
 
     /// What stands before the region.
@@ -123,11 +174,24 @@ impl Endpoints {
         // In GovCloud the plain endpoints of these are FIPS endpoints.
         let is_fips_anyway = partition.id == "aws-us-gov"
             && !self.dual_stack
-            && matches!(service, Service::Ec2 | Service::Sts | Service::Eks | Service::Ssm);
+            && match service {
+                Service::Ec2 | Service::Sts | Service::Eks | Service::Ssm | Service::CloudFormation | Service::Iam | Service::Resolver => {
+                    true
+                }
+                Service::Ecr | Service::EcrPublic | Service::RolesAnywhere | Service::S3 => false,
+            };
         let fips = if self.fips && !is_fips_anyway { "-fips" } else { "" };
         let name = service.signing_name();
         let in_api = match service {
-            Service::Ec2 | Service::Sts | Service::Eks | Service::RolesAnywhere | Service::Ssm => false,
+            Service::Ec2
+            | Service::Sts
+            | Service::Eks
+            | Service::RolesAnywhere
+            | Service::Ssm
+            | Service::CloudFormation
+            | Service::Iam
+            | Service::S3
+            | Service::Resolver => false,
             Service::Ecr => !self.dual_stack,
             Service::EcrPublic => self.fips || !self.dual_stack || partition.id != "aws",
         };
@@ -176,9 +240,48 @@ mod tests {
             (Service::Ssm, "us-west-2", FIPS, "https://ssm-fips.us-west-2.amazonaws.com"),
             (Service::Ssm, "us-gov-west-1", FIPS, "https://ssm.us-gov-west-1.amazonaws.com"),
             (Service::Ssm, "us-west-2", DUAL, "https://ssm.us-west-2.api.aws"),
+            (Service::CloudFormation, "eu-central-1", PLAIN, "https://cloudformation.eu-central-1.amazonaws.com"),
+            (Service::CloudFormation, "us-west-2", FIPS, "https://cloudformation-fips.us-west-2.amazonaws.com"),
+            (Service::CloudFormation, "us-gov-west-1", FIPS, "https://cloudformation.us-gov-west-1.amazonaws.com"),
+            (Service::CloudFormation, "us-gov-west-1", BOTH, "https://cloudformation-fips.us-gov-west-1.api.aws"),
+            (Service::CloudFormation, "cn-north-1", DUAL, "https://cloudformation.cn-north-1.api.amazonwebservices.com.cn"),
+            (Service::Iam, "eu-central-1", PLAIN, "https://iam.amazonaws.com"),
+            (Service::Iam, "eu-central-1", FIPS, "https://iam-fips.amazonaws.com"),
+            (Service::Iam, "eu-central-1", DUAL, "https://iam.global.api.aws"),
+            (Service::Iam, "eu-central-1", BOTH, "https://iam-fips.global.api.aws"),
+            (Service::Iam, "us-gov-east-1", PLAIN, "https://iam.us-gov.amazonaws.com"),
+            (Service::Iam, "us-gov-east-1", FIPS, "https://iam.us-gov.amazonaws.com"),
+            (Service::Iam, "us-gov-west-1", BOTH, "https://iam.us-gov.api.aws"),
+            (Service::Iam, "cn-northwest-1", PLAIN, "https://iam.cn-north-1.amazonaws.com.cn"),
+            (Service::Iam, "cn-north-1", FIPS, "https://iam-fips.amazonaws.com.cn"),
+            (Service::Iam, "cn-north-1", DUAL, "https://iam.global.api.amazonwebservices.com.cn"),
+            (Service::Iam, "cn-north-1", BOTH, "https://iam-fips.api.amazonwebservices.com.cn"),
+            (Service::Iam, "eusc-de-east-1", PLAIN, "https://iam.eusc-de-east-1.amazonaws.eu"),
+            (Service::Iam, "us-iso-east-1", PLAIN, "https://iam.us-iso-east-1.c2s.ic.gov"),
+            (Service::Iam, "us-iso-east-1", DUAL, "https://iam.api.aws.ic.gov"),
+            (Service::S3, "eu-central-1", PLAIN, "https://s3.eu-central-1.amazonaws.com"),
+            (Service::S3, "us-west-2", FIPS, "https://s3-fips.us-west-2.amazonaws.com"),
+            (Service::S3, "us-gov-west-1", FIPS, "https://s3-fips.us-gov-west-1.amazonaws.com"),
+            (Service::S3, "us-west-2", DUAL, "https://s3.dualstack.us-west-2.amazonaws.com"),
+            (Service::S3, "cn-north-1", DUAL, "https://s3.dualstack.cn-north-1.amazonaws.com.cn"),
+            (Service::S3, "us-west-2", BOTH, "https://s3-fips.dualstack.us-west-2.amazonaws.com"),
+            (Service::Resolver, "us-west-2", PLAIN, "https://route53resolver.us-west-2.amazonaws.com"),
+            (Service::Resolver, "us-west-2", FIPS, "https://route53resolver-fips.us-west-2.amazonaws.com"),
+            (Service::Resolver, "us-gov-west-1", FIPS, "https://route53resolver.us-gov-west-1.amazonaws.com"),
         ] {
             assert_eq!(url(service, region, variant), expected);
         }
+    }
+
+    #[test]
+    fn calls_of_iam_are_signed_for_the_partitions_home() {
+        let mut endpoints = Endpoints::default();
+        for (region, home) in [("eu-west-1", "us-east-1"), ("us-gov-east-1", "us-gov-west-1"), ("cn-northwest-1", "cn-north-1")] {
+            assert_eq!(endpoints.of(Service::Iam, region).region, home);
+        }
+        endpoints.given.insert(Service::Iam, "http://127.0.0.1:1".into());
+        assert_eq!(endpoints.of(Service::Iam, "eu-west-1").region, "us-east-1");
+        assert_eq!(endpoints.of(Service::CloudFormation, "eu-west-1").region, "eu-west-1");
     }
 
     #[test]

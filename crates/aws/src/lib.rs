@@ -9,6 +9,9 @@
 //! EC2 routes have no compare-and-swap. So a write here is one attempt that ends by its deadline, and an error says whether EC2 may have
 //! carried it out all the same ([`Ec2Error::outcome_unknown`]).
 //!
+//! For clusters: all that is asked of, and done by, CloudFormation, EKS, IAM, Systems Manager, Roles Anywhere, S3 and EC2. It stands in
+//! [`Session`], too, in calls of our own ([`cloudformation`], [`eks`], [`iam`], [`ssm`]): see the head of `call.rs` for why.
+//!
 //! For nodes: the facts that AWS knows of them, and the credentials that their plug-ins hand out.
 //!
 //! * [`Session`] is AWS in one region, with credentials from the default chain: tokens for the Kubernetes API, logins for ECR, what
@@ -20,24 +23,31 @@
 mod call;
 mod cause;
 mod chain;
+pub mod cloudformation;
 mod ec2;
 pub mod ecr;
-mod eks;
+pub mod eks;
 mod endpoint;
+pub mod iam;
 mod imds;
 mod network;
 mod node;
 mod partition;
+mod query;
 mod reach;
+mod resolver;
 pub mod roles_anywhere;
+mod s3;
 mod session;
 mod sigv4;
+pub mod ssm;
 mod sts;
 mod token;
 mod transport;
 mod trust;
+mod vpc;
 
-pub use call::{Call, CallError, Kind};
+pub use call::{Call, CallError, Denied, Kind};
 pub use cause::Cause;
 pub use ec2::{Ec2, Ec2Error};
 pub use imds::{Identity, Imds, ImdsError, Metadata, instance_identity};

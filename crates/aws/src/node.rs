@@ -1,6 +1,6 @@
 //! What EC2 says of a node: its name, and the limits of its instance type.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{self, InstanceTypeHypervisor};
 use hybridge_node::facts::InstanceTypeFacts;
 use tokio::time::{Instant, sleep};
 
-use crate::call::{Call, CallError, Kind};
+use crate::call::{Call, CallError, Kind, jittered};
 use crate::endpoint::Service;
 use crate::session::Session;
 
@@ -69,6 +69,7 @@ impl Session {
                     error.into()
                 }
             };
+            // Nodes that start together do not ask together.
             let wait = jittered(pause);
             if start.elapsed() + wait >= patience {
                 return Err(failed);
@@ -91,12 +92,6 @@ impl Session {
         let facts = found.ok_or("the type asked for is not in it").and_then(limits);
         facts.map_err(|what| CallError::Unintelligible { call, status: 200, what: what.into() })
     }
-}
-
-/// Nodes that start together do not ask together: between half of a pause and all of it.
-fn jittered(pause: Duration) -> Duration {
-    let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
-    pause / 2 + (pause / 2).mul_f64(f64::from(nanos % 1_000_000) / 1_000_000.0)
 }
 
 fn name_of(answer: &DescribeInstancesOutput, instance: &str) -> Option<String> {

@@ -11,22 +11,29 @@ pub(crate) struct Partition {
     pub(crate) suffix: &'static str,
     /// Domain of endpoints that also have IPv6.
     pub(crate) dual_stack: &'static str,
+    /// Region that calls of IAM, which has none, are signed for (botocore's rule set of IAM).
+    pub(crate) home: &'static str,
 }
 
 /// From botocore's `partitions.json`. The last one takes the regions that no other does, as the endpoint rules of AWS say.
 const PARTITIONS: [Partition; 8] = [
-    partition("aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-    partition("aws-eusc", "eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
-    partition("aws-iso", "us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
-    partition("aws-iso-b", "us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
-    partition("aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-    partition("aws-iso-f", "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
-    partition("aws-us-gov", "us-gov-", "amazonaws.com", "api.aws"),
-    Partition { id: "aws", prefix: None, suffix: "amazonaws.com", dual_stack: "api.aws" },
+    partition("aws-cn", "cn-", ("amazonaws.com.cn", "api.amazonwebservices.com.cn"), "cn-north-1"),
+    partition("aws-eusc", "eusc-", ("amazonaws.eu", "api.amazonwebservices.eu"), "eusc-de-east-1"),
+    partition("aws-iso", "us-iso-", ("c2s.ic.gov", "api.aws.ic.gov"), "us-iso-east-1"),
+    partition("aws-iso-b", "us-isob-", ("sc2s.sgov.gov", "api.aws.scloud"), "us-isob-east-1"),
+    partition("aws-iso-e", "eu-isoe-", ("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"), "eu-isoe-west-1"),
+    partition("aws-iso-f", "us-isof-", ("csp.hci.ic.gov", "api.aws.hci.ic.gov"), "us-isof-south-1"),
+    partition("aws-us-gov", "us-gov-", ("amazonaws.com", "api.aws"), "us-gov-west-1"),
+    Partition { id: "aws", prefix: None, suffix: "amazonaws.com", dual_stack: "api.aws", home: "us-east-1" },
 ];
 
-const fn partition(id: &'static str, prefix: &'static str, suffix: &'static str, dual_stack: &'static str) -> Partition {
-    Partition { id, prefix: Some(prefix), suffix, dual_stack }
+const fn partition(
+    id: &'static str,
+    prefix: &'static str,
+    (suffix, dual_stack): (&'static str, &'static str),
+    home: &'static str,
+) -> Partition {
+    Partition { id, prefix: Some(prefix), suffix, dual_stack, home }
 }
 
 /// The partition of a region, known or not.

@@ -6,7 +6,10 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningError, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningError, SigningSettings,
+    UriPathNormalizationMode, sign,
+};
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 
@@ -51,10 +54,21 @@ pub(crate) fn sign_headers(
     scope: Scope<'_>,
 ) -> Result<Vec<(String, String)>, SigningError> {
     let identity = Identity::from(credentials.clone());
-    let params = params(&identity, SigningSettings::default(), scope).into();
+    let params = params(&identity, settings(scope.service), scope).into();
     let request = SignableRequest::new(method, url, headers.iter().copied(), SignableBody::Bytes(body))?;
     let (instructions, _) = sign(request, &params)?.into_parts();
     Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+/// S3 takes paths as they are, encoded once, and wants the body's checksum in a header (S3 API reference, "Signature Calculations").
+fn settings(service: &str) -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    if service == "s3" {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    }
+    settings
 }
 
 fn params<'a>(identity: &'a Identity, settings: SigningSettings, scope: Scope<'a>) -> v4::SigningParams<'a, SigningSettings> {

@@ -53,6 +53,9 @@ pub struct World {
     /// EC2 DescribeVpnGateways.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vpn_gateways: Vec<VpnGateway>,
+    /// Route 53 Resolver ListResolverEndpoints, of the cluster's VPC.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resolver_endpoints: Vec<ResolverEndpoint>,
     /// EKS DescribeCluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<LiveCluster>,
@@ -535,6 +538,38 @@ pub struct VpcAttachment {
     pub vpc_id: String,
     /// `attached` or something else.
     pub state: String,
+}
+
+/// Name servers in a VPC that networks outside may ask (inbound), or that ask those (outbound).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ResolverEndpoint {
+    /// `rslvr-in-…` or `rslvr-out-…`.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `INBOUND`, `OUTBOUND` or `INBOUND_DELEGATION`.
+    pub direction: String,
+    /// VPC.
+    #[serde(rename = "HostVPCId")]
+    pub host_vpc_id: String,
+    /// `OPERATIONAL` or worse.
+    pub status: String,
+    /// Security groups.
+    pub security_group_ids: Vec<String>,
+    /// Addresses (ListResolverEndpointIpAddresses).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ip_addresses: Vec<ResolverAddress>,
+}
+
+/// An address of a resolver endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ResolverAddress {
+    /// IPv4.
+    pub ip: String,
+    /// Subnet.
+    pub subnet_id: String,
 }
 
 /// A cluster as EKS has it.

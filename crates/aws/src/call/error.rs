@@ -10,7 +10,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
+use super::denied::Denied;
+use super::permission::permission;
 use crate::cause::{Cause, find, scrub};
+use crate::query::error_of;
 use crate::transport::TransportError;
 
 /// What was asked of AWS, for messages: `CreateRoute 10.250.0.0/16 to eni-1 in rtb-1`.
@@ -149,19 +152,54 @@ impl CallError {
         }
     }
 
+    /// AWS's message, where AWS answered with one.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Refused { message, .. } => Some(message),
+            Self::Unintelligible { .. }
+            | Self::Unanswered { .. }
+            | Self::Unreachable { .. }
+            | Self::Credentials { .. }
+            | Self::Unsendable { .. } => None,
+        }
+    }
+
+    /// Who may not do what, where AWS refused for that and says so.
+    pub fn denied(&self) -> Option<Denied> {
+        match self.kind() {
+            Kind::AccessDenied => Denied::read(self.message()?),
+            Kind::NotFound
+            | Kind::Throttled
+            | Kind::NoNetwork
+            | Kind::NoCredentials
+            | Kind::BadCredentials
+            | Kind::ClockSkew
+            | Kind::Other => None,
+        }
+    }
+
     /// What to do about it, where we know it.
     pub fn fix(&self) -> Option<String> {
         let call = self.call();
         match self.kind() {
-            Kind::AccessDenied => Some(format!("allow {} in the policy of the caller's role", permission(call.action))),
+            Kind::AccessDenied => Some(match self.denied() {
+                Some(Denied { forbidden: true, action, .. }) => {
+                    format!("a policy forbids `{action}` (a boundary, or the organization's): have it lifted, or use another role")
+                }
+                Some(Denied { action, resource: Some(resource), .. }) => format!("allow `{action}` on `{resource}` in the policy of the caller's role"),
+                Some(Denied { action, .. }) => format!("allow `{action}` in the policy of the caller's role"),
+                None => format!("allow {} in the policy of the caller's role", permission(call.action)),
+            }),
             Kind::NotFound => Some(format!("see that `{}` is written right and is in this region and account", call.subject)),
             Kind::Throttled => Some("try again later".into()),
             Kind::NoNetwork => {
                 Some("see that route, firewall, proxy (HTTPS_PROXY, NO_PROXY) and VPC endpoint let this host reach AWS".into())
             }
-            Kind::NoCredentials => {
-                Some("give credentials by environment, profile, Pod Identity, or the instance's role, and see what the cause says".into())
-            }
+            Kind::NoCredentials => Some(
+                "give credentials; looked for, in this order: environment (AWS_ACCESS_KEY_ID), profile (AWS_PROFILE, --profile: ~/.aws/config, \
+                 ~/.aws/credentials, single sign-on, credential_process), web identity, container (Pod Identity), the instance's role"
+                    .into(),
+            ),
             Kind::BadCredentials => Some("renew the credentials; these have expired, or AWS does not know them".into()),
             Kind::ClockSkew => Some("set this host's clock (chronyc makestep); AWS refuses signatures that are off by five minutes".into()),
             Kind::Other => None,
@@ -235,8 +273,17 @@ impl CallError {
         Self::Unintelligible { call: call.clone(), status: response.status().as_u16(), what: scrub(&what.to_string()).into() }
     }
 
-    /// Sorts an answer that is no success. AWS writes code and message as JSON, the code also in a header.
+    /// Sorts an answer that is no success. AWS writes code and message as JSON, the code also in a header, or both as XML.
     pub(crate) fn refused(call: &Call, response: &HttpResponse, body: &[u8]) -> Self {
+        if let Some((code, message)) = error_of(body) {
+            return Self::Refused {
+                call: call.clone(),
+                code: scrub(&code).into(),
+                message: scrub(&message).into(),
+                status: response.status().as_u16(),
+                clock_offset: clock_offset(response, Timestamp::now()),
+            };
+        }
         let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
         let Some(code) = response.headers().get("x-amzn-errortype").or_else(|| text("__type")).or_else(|| text("code")) else {
@@ -273,6 +320,9 @@ fn kind(code: &str, status: u16, clock_offset: Option<i64>) -> Kind {
         "InvalidSignatureException" | "SignatureDoesNotMatch" | "AuthFailure" | "AccessDeniedException" if is_skewed => Kind::ClockSkew,
         "ExpiredToken"
         | "ExpiredTokenException"
+        | "RequestExpiredException"
+        | "InvalidAccessKeyId"
+        | "InvalidToken"
         | "InvalidClientTokenId"
         | "UnrecognizedClientException"
         | "InvalidSignatureException"
@@ -281,27 +331,16 @@ fn kind(code: &str, status: u16, clock_offset: Option<i64>) -> Kind {
         | "IncompleteSignature"
         | "MissingAuthenticationTokenException" => Kind::BadCredentials,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "Blocked" | "OptInRequired" => Kind::AccessDenied,
-        "ResourceNotFoundException" => Kind::NotFound,
+        "ResourceNotFoundException" | "NoSuchEntity" | "NoSuchBucket" | "NoSuchKey" | "ChangeSetNotFound" => Kind::NotFound,
         _ if code.ends_with(".NotFound") => Kind::NotFound,
+        // A quota of the account, which does not go away by waiting.
+        "LimitExceeded" | "LimitExceededException" | "ResourceLimitExceededException" if status != 429 => Kind::Other,
         _ if status == 429 || code.contains("Throttl") || code.contains("LimitExceeded") || code.starts_with("TooManyRequests") => {
             Kind::Throttled
         }
         "SlowDown" => Kind::Throttled,
         _ => Kind::Other,
     }
-}
-
-/// The IAM action behind a call of ours.
-fn permission(action: &str) -> String {
-    let service = match action {
-        "DescribeCluster" | "ListAccessEntries" | "DescribeAccessEntry" => "eks",
-        "GetAuthorizationToken" => "ecr",
-        "GetPublicAuthorizationToken" => return "`ecr-public:GetAuthorizationToken` and `sts:GetServiceBearerToken`".into(),
-        "CreateSession" => "rolesanywhere",
-        "DescribeInstances" | "DescribeInstanceTypes" => "ec2",
-        _ => "sts",
-    };
-    format!("`{service}:{action}`")
 }
 
 #[cfg(test)]
@@ -324,6 +363,12 @@ mod tests {
             ("ThrottlingException", 400, None, Kind::Throttled),
             ("TooManyRequestsException", 429, None, Kind::Throttled),
             ("RequestLimitExceeded", 503, None, Kind::Throttled),
+            ("Throttling", 400, None, Kind::Throttled),
+            ("LimitExceeded", 409, None, Kind::Other),
+            ("ResourceLimitExceededException", 400, None, Kind::Other),
+            ("NoSuchEntity", 404, None, Kind::NotFound),
+            ("ChangeSetNotFound", 404, None, Kind::NotFound),
+            ("InvalidAccessKeyId", 403, None, Kind::BadCredentials),
             ("ServerException", 500, None, Kind::Other),
         ] {
             assert_eq!(kind(code, status, offset), expected, "{code} {offset:?}");

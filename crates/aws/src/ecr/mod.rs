@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 pub use self::host::Registry;
 pub use self::protocol::{ProtocolError, Request, Response};
-use crate::call::{Call, CallError, JsonCall};
+use crate::call::{Call, CallError, JsonCall, Repeat};
 use crate::endpoint::Service;
 use crate::session::{Session, SessionError, Wishes};
 
@@ -118,7 +118,7 @@ impl Session {
             (Service::Ecr, "GetAuthorizationToken", "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken")
         };
         let call = Call::new(action, registry.host());
-        let json = JsonCall { service, method: "POST", path: "/".into(), target: Some(target), body: "{}" };
+        let json = JsonCall { service, method: "POST", path: "/".into(), target: Some(target), body: "{}", repeat: Repeat::Freely };
         let answer = session.ask(&call, &json).await?;
         login(answer).map_err(|what| CallError::Unintelligible { call, status: 200, what: what.into() })
     }

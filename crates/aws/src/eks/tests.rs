@@ -69,7 +69,7 @@ async fn all_pages_of_access_entries_are_read() {
 async fn pages_without_end_are_an_error() {
     let fake = Fake::start(|_| json(r#"{"accessEntries": [], "nextToken": "again"}"#)).await;
     let error = Session::to_fake(&fake).access_entries("demo").await.unwrap_err();
-    assert!(error.to_string().contains("no end after 100 pages"), "{error}");
+    assert!(error.to_string().contains("no end after 500 pages"), "{error}");
 }
 
 #[tokio::test]

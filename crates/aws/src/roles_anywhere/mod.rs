@@ -5,6 +5,7 @@ mod certificate;
 mod error;
 mod file;
 mod key;
+mod registry;
 mod request;
 #[cfg(test)]
 mod tests;
