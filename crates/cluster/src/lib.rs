@@ -10,6 +10,7 @@
 //! Nothing here reads a clock, a file or a socket: what is known of AWS is a [`world::World`], and the command asks for it and acts.
 
 pub mod config;
+pub mod handover;
 pub mod resolve;
 pub mod template;
 pub mod world;
