@@ -32,26 +32,26 @@ pub use node::Credentials;
 use crate::resolve::Cluster;
 use crate::world::World;
 
-/// What can be handed over.
+/// What can be handed over, in the order in which it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// Firewall sheet.
+    Firewall,
     /// NodeConfig of hybrid nodes.
     Node,
     /// Values of Cilium's chart.
     Cilium,
-    /// Values of the gateway's chart.
-    Gateway,
     /// The gateway's half in the VPC.
     GatewayCloud,
-    /// Firewall sheet.
-    Firewall,
+    /// Values of the gateway's chart.
+    Gateway,
     /// Variables of Terraform.
     Terraform,
 }
 
 impl Kind {
     /// What is written if nothing is said: the gateway's cloud half and Terraform's variables only on request.
-    pub const USUAL: [Self; 4] = [Self::Node, Self::Cilium, Self::Gateway, Self::Firewall];
+    pub const USUAL: [Self; 4] = [Self::Firewall, Self::Node, Self::Cilium, Self::Gateway];
 }
 
 /// A file of the handover.
@@ -130,8 +130,6 @@ pub fn hand_over(cluster: &Cluster, world: &World, kinds: &BTreeSet<Kind>, crede
             Kind::Terraform => terraform::documents(&known),
         });
     }
-    // The gateway's nodes stand before its chart is installed on them.
-    all.steps.sort_by_key(|step| step.what.starts_with("Install the gateways"));
     all
 }
 

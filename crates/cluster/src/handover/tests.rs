@@ -57,7 +57,7 @@ pub(super) fn world() -> World {
         certificate_authority: CertificateAuthority { data: "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==".to_owned() },
         resources_vpc_config: ResourcesVpcConfig {
             subnet_ids: ["subnet-0a00000000000000a", "subnet-0a00000000000000b"].map(str::to_owned).into(),
-            cluster_security_group_id: "sg-0c1u57e2000000001".to_owned(),
+            cluster_security_group_id: "sg-0c1057e2000000001".to_owned(),
             vpc_id: "vpc-0a1b2c3d4e5f60001".to_owned(),
             endpoint_public_access: true,
             ..ResourcesVpcConfig::default()
@@ -164,8 +164,8 @@ fn a_cluster_that_is_not_there_yet_gets_what_is_known_and_is_told_what_is_not() 
     let (ssm, ira) = (cluster(Provider::Ssm), cluster(Provider::Ira));
     let all = hand_over(&ssm, &World::default(), &ALL.into(), &Credentials::None);
     let names: Vec<_> = all.documents.iter().map(|document| document.name.as_str()).collect();
-    assert_eq!(names, ["cilium-values.yaml", "firewall.md", "firewall.csv", "hybridge.auto.tfvars.json"]);
-    assert_eq!(codes(&all), ["node.no-activation", "gateway.route-tables", "gateway.unknown", "firewall.no-interfaces"]);
+    assert_eq!(names, ["firewall.md", "firewall.csv", "cilium-values.yaml", "hybridge.auto.tfvars.json"]);
+    assert_eq!(codes(&all), ["firewall.no-interfaces", "node.no-activation", "gateway.unknown", "gateway.route-tables"]);
     let none = hand_over(&ira, &World::default(), &[Kind::Node].into(), &Credentials::None);
     assert_eq!((codes(&none), none.documents.len()), (vec!["node.roles-anywhere"], 0));
 }
@@ -176,7 +176,7 @@ fn without_remote_networks_nothing_is_made_up() {
     (bare.node_cidrs, bare.pod_cidrs, bare.role) = (Vec::new(), Vec::new(), None);
     let all = hand_over(&bare, &world(), &BTreeSet::new(), &Credentials::None);
     assert_eq!(all.documents, []);
-    assert_eq!(codes(&all), ["node.remote-networks", "cilium.pod-networks", "gateway.pod-networks", "firewall.remote-networks"]);
+    assert_eq!(codes(&all), ["firewall.remote-networks", "node.remote-networks", "cilium.pod-networks", "gateway.pod-networks"]);
 }
 
 #[test]
@@ -255,7 +255,8 @@ fn gateways_get_subnets_of_their_own_where_the_file_asks_for_them() {
     asked.annotations.gateway_subnets = ["10.0.255.0/28", "10.0.255.16/28"].map(str::to_owned).into();
     let (template, findings) = cloud::template(&Known::new(&asked, &world())).unwrap();
     assert_eq!((findings, template.check()), (vec![], vec![]));
-    insta::assert_snapshot!("gateway-subnets", serde_json::to_string_pretty(&template).unwrap());
+    let subnets: std::collections::BTreeMap<_, _> = template.resources.iter().filter(|(id, _)| id.starts_with("GatewaySubnet")).collect();
+    insta::assert_snapshot!("gateway-subnets", serde_json::to_string_pretty(&subnets).unwrap());
 
     let mut there = world();
     there.subnets.push(Subnet { subnet_id: "subnet-there".into(), vpc_id: "vpc-0a1b2c3d4e5f60001".into(), cidr_block: "10.0.255.0/28".into(), ..Subnet::default() });
