@@ -12,7 +12,7 @@ mod subnets;
 
 pub use stack::{stack_name, template};
 
-use super::{Document, Handover, Kind, Known, Step, gateway};
+use super::{Document, Handover, Kind, Known, Step};
 use hybridge_report::Finding;
 
 /// Name of the template.
@@ -45,7 +45,7 @@ pub fn documents(known: &Known<'_>) -> Handover {
             known.name()
         )],
     ));
-    if gateway::auto_mode(known) {
+    if known.cluster.auto_mode() {
         all.add(auto_mode::documents(known));
     }
     all.add(snat::documents(known));

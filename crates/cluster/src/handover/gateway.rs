@@ -12,11 +12,6 @@ pub const RELEASE: &str = "hybridge-gateway";
 /// Gateways.
 pub const REPLICAS: u32 = 2;
 
-/// Whether nodes of EKS Auto Mode carry the gateways.
-pub fn auto_mode(known: &Known<'_>) -> bool {
-    known.cluster.config.auto_mode_config.enabled == Some(true)
-}
-
 /// The values, and how to install them.
 pub fn documents(known: &Known<'_>) -> Handover {
     let mut all = Handover::default();
@@ -43,7 +38,7 @@ pub fn documents(known: &Known<'_>) -> Handover {
         ("vpcCIDR", Yaml::text(cidrs(&known.vpc_cidrs()))),
         ("podCIDRs", Yaml::text(cidrs(&known.cluster.pod_cidrs))),
         ("routeTableIDs", Yaml::text(tables.join(","))),
-        ("autoMode", Yaml::Map(vec![("enabled", Yaml::Bool(auto_mode(known)))])),
+        ("autoMode", Yaml::Map(vec![("enabled", Yaml::Bool(known.cluster.auto_mode()))])),
     ]);
     let mut comments = vec![
         format!("The gateways of EKS cluster {} in {}.", known.name(), known.region()),

@@ -55,9 +55,7 @@ impl<'a> Known<'a> {
 
     /// How hybrid nodes get credentials; none: the cluster takes none.
     pub fn provider(&self) -> Option<Provider> {
-        self.cluster.role.as_ref().map(|role| match role {
-            HybridRole::Made(provider) | HybridRole::Given { provider, .. } => *provider,
-        })
+        self.cluster.role.as_ref().map(HybridRole::provider)
     }
 
     /// Role of hybrid nodes.
@@ -178,9 +176,11 @@ impl<'a> Known<'a> {
     pub fn route_table_of(&self, subnet: &str) -> Option<&'a str> {
         let vpc = self.vpc_id();
         let tables = || self.world.route_tables.iter().filter(|table| vpc.is_none_or(|vpc| table.vpc_id == vpc));
+        let given = self.cluster.vpc.private.iter().chain(&self.cluster.vpc.public).filter(|known| known.id.as_deref() == Some(subnet));
+        let given = given.filter_map(|subnet| subnet.route_table.as_deref()).next();
         let own = tables().find(|table| table.associations.iter().any(|association| association.subnet_id == subnet));
         let main = || tables().find(|table| table.associations.iter().any(|association| association.main));
-        own.or_else(main).map(|table| table.route_table_id.as_str())
+        own.or_else(main).map(|table| table.route_table_id.as_str()).or(given)
     }
 
     /// End of AWS's host names in this partition.

@@ -12,7 +12,7 @@ pub(super) fn cluster(provider: Provider) -> Cluster {
     let mut config = ClusterConfig::default();
     config.metadata.name = "shop".to_owned();
     config.metadata.region = "eu-central-1".to_owned();
-    let subnet = |zone: &str, cidr: &str| ClusterSubnet { id: None, zone: zone.to_owned(), cidr: Some(cidr.parse().unwrap()) };
+    let subnet = |zone: &str, cidr: &str| ClusterSubnet { name: zone.to_owned(), zone: zone.to_owned(), cidr: Some(cidr.parse().unwrap()), ..ClusterSubnet::default() };
     Cluster {
         config,
         annotations: Annotations { pod_routes_by_gateway: true, ..Annotations::default() },
@@ -30,6 +30,9 @@ pub(super) fn cluster(provider: Provider) -> Cluster {
         pod_cidrs: vec!["10.85.0.0/16".parse().unwrap()],
         gateway: Some(VpcGateway::Transit("tgw-0a1b2c3d4e5f60001".to_owned())),
         role: Some(HybridRole::Made(provider)),
+        ca_bundle: None,
+        foreign: false,
+        warnings: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::super::{Known, gateway};
 use super::stack::document;
+use crate::resolve::Partition;
 use crate::template::cfn::{Resource, Template, Value};
 
 /// Two processors, up to 12.5 Gbit/s; what a gateway's packets need beyond that is the user's to say.
@@ -78,7 +79,7 @@ fn role(known: &Known<'_>, vpc: &str, template: &mut Template) {
     let managed = managed.into_iter().map(|name| Value::sub(format!("arn:${{AWS::Partition}}:iam::aws:policy/{name}")));
     let trust = Value::object([
         ("Effect", Value::from("Allow")),
-        ("Principal", Value::object([("Service", Value::from(ec2_principal(known)))])),
+        ("Principal", Value::object([("Service", Value::from(Partition::of_region(known.region()).ec2))])),
         ("Action", Value::list(["sts:AssumeRole"])),
     ]);
     let of_vpc = Value::sub(format!("arn:${{AWS::Partition}}:ec2:${{AWS::Region}}:${{AWS::AccountId}}:vpc/{vpc}"));
@@ -94,11 +95,4 @@ fn role(known: &Known<'_>, vpc: &str, template: &mut Template) {
         .set("ManagedPolicyArns", Value::list(managed))
         .set("Policies", Value::list([policy]));
     template.add_named("GatewayNodeRole", role);
-}
-
-fn ec2_principal(known: &Known<'_>) -> &'static str {
-    match known.cluster.partition {
-        "aws-cn" => "ec2.amazonaws.com.cn",
-        _ => "ec2.amazonaws.com",
-    }
 }

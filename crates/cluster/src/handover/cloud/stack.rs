@@ -38,7 +38,7 @@ pub fn template(known: &Known<'_>) -> Result<(Template, Vec<Finding>), Finding> 
     template.output("GatewaySubnets", Value::Join(",".to_owned(), subnets.clone()));
     security_groups(known, (vpc, group), &mut template);
     role(known, &tables, &mut template);
-    if !gateway::auto_mode(known) {
+    if !known.cluster.auto_mode() {
         nodes::add(known, (vpc, group), subnets, &mut template);
     }
     Ok((template, findings))
@@ -118,7 +118,7 @@ fn role(known: &Known<'_>, tables: &[&str], template: &mut Template) {
     // Auto Mode has the agent built in.
     let agent = "eks-pod-identity-agent";
     let there = known.world.addons.iter().any(|addon| addon.addon_name == agent) || known.cluster.config.addons.iter().any(|addon| addon.name == agent);
-    if !there && !gateway::auto_mode(known) {
+    if !there && !known.cluster.auto_mode() {
         let addon = Resource::new("AWS::EKS::Addon").set("ClusterName", known.name()).set("AddonName", agent);
         template.add("PodIdentityAgent", addon);
     }
