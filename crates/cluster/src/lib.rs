@@ -11,6 +11,7 @@
 
 pub mod config;
 pub mod handover;
+pub mod permissions;
 pub mod resolve;
 pub mod template;
 pub mod world;

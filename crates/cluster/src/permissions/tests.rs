@@ -1,0 +1,94 @@
+//! Policies are whole and as small as IAM wants them.
+
+use super::*;
+
+const SCOPE: Scope<'static> =
+    Scope { partition: "aws", region: "eu-central-1", account: "111122223333", cluster: "shop", roles: &[], bucket: None };
+
+fn text(command: Command, scope: &Scope<'_>) -> String {
+    policies(command, &BTreeSet::new(), scope).iter().map(Value::to_string).collect()
+}
+
+#[test]
+fn every_policy_fits_into_a_managed_one_and_two_say_what_one_would() {
+    for command in Command::ALL {
+        let all = policies(command, &BTreeSet::new(), &SCOPE);
+        assert!((1..=2).contains(&all.len()) && all.iter().all(|policy| length(policy) <= LONGEST), "{}", command.name());
+        let said: BTreeSet<String> = all
+            .iter()
+            .flat_map(|policy| policy["Statement"].as_array().unwrap())
+            .flat_map(|statement| statement["Action"].as_array().unwrap())
+            .map(|action| action.as_str().unwrap().to_owned())
+            .collect();
+        let free = |action: &&str| on(action) != On::Nothing && on(action) != On::Bucket;
+        let wanted: BTreeSet<String> = actions(command, &BTreeSet::new()).into_iter().filter(free).map(str::to_owned).collect();
+        assert_eq!(said, wanted, "{}", command.name());
+    }
+}
+
+#[test]
+fn commands_that_look_change_nothing() {
+    for command in [Command::Plan, Command::Get, Command::Doctor] {
+        let changing: Vec<_> = actions(command, &BTreeSet::new())
+            .into_iter()
+            .filter(|action| {
+                let name = action.split_once(':').unwrap().1;
+                !["Describe", "List", "Get", "Search", "Simulate"].iter().any(|verb| name.starts_with(verb))
+            })
+            .collect();
+        assert_eq!(changing, [] as [&str; 0], "{}", command.name());
+    }
+}
+
+#[test]
+fn fewer_resources_need_fewer_rights() {
+    let of = |types: &[&str]| actions(Command::Create, &types.iter().copied().collect());
+    let (roles, all) = (of(&["AWS::IAM::Role"]), of(&[]));
+    assert!(roles.contains("iam:CreateRole") && !roles.contains("ec2:CreateVpc") && all.contains("ec2:CreateVpc"));
+    assert!(roles.is_subset(&all) && roles.len() < all.len());
+}
+
+#[test]
+fn what_is_rolled_back_is_taken_away_with_the_same_rights() {
+    let create = actions(Command::Create, &BTreeSet::new());
+    for action in ["ec2:DeleteVpc", "iam:DeleteRole", "eks:DeleteCluster", "ec2:CreateVpc"] {
+        assert!(create.contains(action), "{action}");
+    }
+    let delete = actions(Command::Delete, &BTreeSet::new());
+    assert!(delete.contains("ec2:DeleteVpc") && !delete.contains("ec2:CreateVpc"));
+}
+
+#[test]
+fn what_can_be_limited_to_the_cluster_is() {
+    let all = policies(Command::Delete, &BTreeSet::new(), &SCOPE);
+    let of = |action: &str| {
+        let statements = all.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
+        let mut found = statements.filter(|statement| statement["Action"].as_array().unwrap().iter().any(|item| item == action));
+        found.next().unwrap_or_else(|| panic!("{action}")).clone()
+    };
+    assert_eq!(of("eks:DeleteCluster")["Resource"][0], "arn:aws:eks:eu-central-1:111122223333:cluster/shop");
+    assert_eq!(of("cloudformation:DeleteStack")["Resource"][0], "arn:aws:cloudformation:eu-central-1:111122223333:stack/eksctl-shop-*/*");
+    assert_eq!(of("iam:DeleteRole")["Resource"][0], "arn:aws:iam::111122223333:role/eksctl-shop-*");
+    assert_eq!(of("ec2:DeleteVpc")["Condition"]["StringEquals"]["aws:RequestedRegion"], "eu-central-1");
+    assert_eq!(of("ssm:DeregisterManagedInstance")["Condition"]["StringLike"]["aws:ResourceTag/EKSClusterARN"], "arn:aws:eks:eu-central-1:111122223333:cluster/shop");
+}
+
+#[test]
+fn a_bucket_and_given_roles_are_named_where_there_are_some() {
+    let roles = ["arn:aws:iam::111122223333:role/mine"];
+    let with = Scope { roles: &roles, bucket: Some("templates"), ..SCOPE };
+    let said = text(Command::Create, &with);
+    assert!(said.contains("arn:aws:s3:::templates/*") && said.contains("role/mine"), "{said}");
+    assert!(!text(Command::Create, &SCOPE).contains("s3:"), "without a bucket nothing of S3 is needed");
+}
+
+#[test]
+fn every_action_is_known_by_its_service() {
+    for command in Command::ALL {
+        for action in actions(command, &BTreeSet::new()) {
+            let (service, name) = action.split_once(':').unwrap();
+            let known = ["cloudformation", "ec2", "eks", "iam", "kms", "rolesanywhere", "route53resolver", "s3", "ssm", "sts"].contains(&service);
+            assert!(known && name.starts_with(char::is_uppercase), "{action}");
+        }
+    }
+}
