@@ -12,6 +12,8 @@
 pub mod config;
 pub mod handover;
 pub mod permissions;
+pub mod course;
+pub mod events;
 pub mod resolve;
 pub mod template;
 pub mod world;
