@@ -3,6 +3,7 @@
 //! Every run of a command looks first, whether it is the first one or one after a kill, so there is no record of how far a command came:
 //! the state of the stack is the record. What is not ours is left alone, and what somebody else is doing is not disturbed.
 
+pub mod addons;
 mod table;
 
 use serde::Serialize;
