@@ -14,6 +14,7 @@ pub mod handover;
 pub mod permissions;
 pub mod course;
 pub mod events;
+pub mod kubeconfig;
 pub mod resolve;
 pub mod template;
 pub mod world;
