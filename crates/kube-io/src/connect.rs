@@ -123,6 +123,24 @@ impl Kube {
         }
     }
 
+    /// The same by a kubeconfig that is no file.
+    ///
+    /// # Errors
+    /// See [`Kube::connect`].
+    pub async fn connect_by(kubeconfig: &str, agent: &str, within: Duration) -> Result<Self, ConnectError> {
+        let (text, agent) = (kubeconfig.to_owned(), agent.to_owned());
+        let place = || "that was made up".to_owned();
+        let built = tokio::task::spawn_blocking(move || {
+            let kubeconfig =
+                Kubeconfig::from_yaml(&text).map_err(|error| ConnectError::Kubeconfig { place: place(), detail: error.to_string() })?;
+            build(from_kubeconfig(kubeconfig, place(), None)?, &agent, within)
+        });
+        match built.await {
+            Ok(kube) => kube,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
     /// The API server's address, `https://10.100.0.1`.
     pub fn server(&self) -> &str {
         &self.server

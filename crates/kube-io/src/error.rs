@@ -17,6 +17,8 @@ pub enum Verb {
     Create,
     /// PUT.
     Update,
+    /// DELETE.
+    Delete,
 }
 
 impl Verb {
@@ -24,7 +26,7 @@ impl Verb {
     pub fn writes(self) -> bool {
         match self {
             Self::Read | Self::List | Self::Watch => false,
-            Self::Create | Self::Update => true,
+            Self::Create | Self::Update | Self::Delete => true,
         }
     }
 }
@@ -37,6 +39,7 @@ impl fmt::Display for Verb {
             Self::Watch => "watch",
             Self::Create => "create",
             Self::Update => "update",
+            Self::Delete => "delete",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The gateway's side of the Kubernetes API; the only user of the `kube` crate.
+//! Our side of the Kubernetes API, that of gateways above all; the only user of the `kube` crate.
 //!
 //! Everything here transports and decides nothing: what to write, when, and what follows from an answer is decided by `hybridge-gateway`.
 //! Three rules hold for every request:
@@ -16,6 +16,7 @@ mod backoff;
 mod cloud_nodes;
 mod config_map;
 mod connect;
+mod drain;
 mod error;
 mod event;
 mod lease;
@@ -26,6 +27,7 @@ mod object;
 mod pods;
 mod request;
 mod schema;
+mod service_account;
 mod vtep;
 mod watch;
 
@@ -34,9 +36,11 @@ mod testing;
 
 pub use config_map::ConfigMap;
 pub use connect::{Access, ConnectError, Kube};
+pub use drain::{Eviction, Machine, Tenant};
 pub use error::{Call, CallError, CallErrorKind, Verb};
 pub use event::{EventNote, Regarding};
 pub use lease::Lease;
 pub use nodes::{Decode, NodeEvent};
 pub use pods::Pod;
 pub use schema::classify;
+pub use service_account::ServiceAccount;
