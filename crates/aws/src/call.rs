@@ -219,7 +219,7 @@ struct Limits {
 
 fn limits(service: Service) -> Limits {
     match service {
-        Service::Sts | Service::Ecr | Service::EcrPublic | Service::RolesAnywhere | Service::Resolver => {
+        Service::Sts | Service::Ecr | Service::EcrPublic | Service::RolesAnywhere | Service::Resolver | Service::Logs => {
             Limits { time: ATTEMPT, bytes: LONGEST_BODY }
         }
         Service::CloudFormation | Service::Iam | Service::Ec2 | Service::S3 | Service::Eks | Service::Ssm => {

@@ -31,11 +31,13 @@ pub(crate) enum Service {
     S3,
     /// Route 53 Resolver.
     Resolver,
+    /// CloudWatch Logs.
+    Logs,
 }
 
 impl Service {
     /// All of them.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Ec2,
         Self::Sts,
         Self::Eks,
@@ -47,6 +49,7 @@ impl Service {
         Self::Iam,
         Self::S3,
         Self::Resolver,
+        Self::Logs,
     ];
 
     /// Its name in signatures.
@@ -63,6 +66,7 @@ impl Service {
             Self::Iam => "iam",
             Self::S3 => "s3",
             Self::Resolver => "route53resolver",
+            Self::Logs => "logs",
         }
     }
 
@@ -80,6 +84,7 @@ impl Service {
             Self::Iam => "IAM",
             Self::S3 => "S3",
             Self::Resolver => "Route53Resolver",
+            Self::Logs => "CloudWatch Logs",
         }
     }
 }
@@ -175,9 +180,14 @@ impl Endpoints {
         let is_fips_anyway = partition.id == "aws-us-gov"
             && !self.dual_stack
             && match service {
-                Service::Ec2 | Service::Sts | Service::Eks | Service::Ssm | Service::CloudFormation | Service::Iam | Service::Resolver => {
-                    true
-                }
+                Service::Ec2
+                | Service::Sts
+                | Service::Eks
+                | Service::Ssm
+                | Service::CloudFormation
+                | Service::Iam
+                | Service::Resolver
+                | Service::Logs => true,
                 Service::Ecr | Service::EcrPublic | Service::RolesAnywhere | Service::S3 => false,
             };
         let fips = if self.fips && !is_fips_anyway { "-fips" } else { "" };
@@ -191,7 +201,8 @@ impl Endpoints {
             | Service::CloudFormation
             | Service::Iam
             | Service::S3
-            | Service::Resolver => false,
+            | Service::Resolver
+            | Service::Logs => false,
             Service::Ecr => !self.dual_stack,
             Service::EcrPublic => self.fips || !self.dual_stack || partition.id != "aws",
         };
@@ -267,6 +278,9 @@ mod tests {
             (Service::S3, "us-west-2", BOTH, "https://s3-fips.dualstack.us-west-2.amazonaws.com"),
             (Service::Resolver, "us-west-2", PLAIN, "https://route53resolver.us-west-2.amazonaws.com"),
             (Service::Resolver, "us-west-2", FIPS, "https://route53resolver-fips.us-west-2.amazonaws.com"),
+            (Service::Logs, "us-west-2", PLAIN, "https://logs.us-west-2.amazonaws.com"),
+            (Service::Logs, "us-west-2", FIPS, "https://logs-fips.us-west-2.amazonaws.com"),
+            (Service::Logs, "us-gov-west-1", FIPS, "https://logs.us-gov-west-1.amazonaws.com"),
             (Service::Resolver, "us-gov-west-1", FIPS, "https://route53resolver.us-gov-west-1.amazonaws.com"),
         ] {
             assert_eq!(url(service, region, variant), expected);

@@ -30,6 +30,7 @@ pub mod eks;
 mod endpoint;
 pub mod iam;
 mod imds;
+pub mod logs;
 mod network;
 mod node;
 mod partition;

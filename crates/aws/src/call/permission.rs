@@ -14,12 +14,13 @@ fn name(action: &str) -> &str {
 }
 
 fn service(action: &str) -> &'static str {
-    const SERVICES: [(&str, &[&str]); 9] = [
+    const SERVICES: [(&str, &[&str]); 10] = [
         ("ecr", &["GetAuthorizationToken"]),
         ("ecr-public", &["GetPublicAuthorizationToken"]),
         ("sts", &["GetCallerIdentity", "AssumeRole"]),
         ("rolesanywhere", &["CreateSession", "GetProfile", "GetTrustAnchor", "ListProfiles", "ListTrustAnchors"]),
         ("s3", &["PutObject", "DeleteObject"]),
+        ("logs", &["DescribeLogGroups", "CreateLogGroup", "PutRetentionPolicy"]),
         ("route53resolver", &["ListResolverEndpoints", "ListResolverEndpointIpAddresses"]),
         (
             "ssm",
@@ -58,6 +59,7 @@ fn service(action: &str) -> &'static str {
                 "DescribeChangeSet",
                 "ExecuteChangeSet",
                 "DeleteChangeSet",
+                "ListChangeSets",
                 "DeleteStack",
                 "UpdateTerminationProtection",
                 "ContinueUpdateRollback",

@@ -159,6 +159,19 @@ impl Session {
         }
     }
 
+    /// Names of a stack's change sets (ListChangeSets, all pages). None, if there is no such stack.
+    ///
+    /// # Errors
+    /// CloudFormation refused, could not be reached, or answered with something else.
+    pub async fn change_sets(&self, stack: &str) -> Result<Vec<String>, CallError> {
+        let call = Call::new("ListChangeSets", stack);
+        let query = Query::cloud_formation("ListChangeSets").with("StackName", stack);
+        match self.query_all(&call, &query, "Summaries", |summary| summary.need("ChangeSetName")).await {
+            Err(error) if is_missing(&error) => Ok(Vec::new()),
+            result => result,
+        }
+    }
+
     /// Begins to do what a change set says (ExecuteChangeSet). `token` marks the events; without one, any is made.
     ///
     /// # Errors
