@@ -237,6 +237,15 @@ pub(crate) async fn exchange(
     exchange_within(Limits { time: ATTEMPT, bytes: LONGEST_BODY }, transport, call, request).await
 }
 
+/// The same for an answer that may be large and late.
+pub(crate) async fn exchange_large(
+    transport: &crate::transport::Transport,
+    call: &Call,
+    request: HttpRequest,
+) -> Result<(HttpResponse, Vec<u8>), CallError> {
+    exchange_within(Limits { time: SLOW_ATTEMPT, bytes: LONGEST_LARGE_BODY }, transport, call, request).await
+}
+
 async fn exchange_within(
     limits: Limits,
     transport: &crate::transport::Transport,

@@ -2,12 +2,16 @@
 //!
 //! The way is that of every other call: by the proxies of the environment, to the endpoints that the user has set.
 
+mod nodes;
+
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::base64;
 use http::StatusCode;
+use hybridge_cluster::world::LiveCluster;
 use jiff::Timestamp;
 use tokio::time::sleep;
 
@@ -100,6 +104,18 @@ impl ApiServer {
     pub fn new(url: &str, pem: &str) -> Result<Self, Cause> {
         let network = Network::from_env().map_err(|mut errors| Cause::of(&errors.swap_remove(0)))?;
         Self::by(network, url, pem)
+    }
+
+    /// The server of a cluster.
+    ///
+    /// # Errors
+    /// It has none yet, its authority cannot be read, or the environment's network settings cannot be used.
+    pub fn of(cluster: &LiveCluster) -> Result<Self, Cause> {
+        if cluster.endpoint.is_empty() {
+            return Err(Cause::new("the cluster has no endpoint yet"));
+        }
+        let pem = base64::decode(&cluster.certificate_authority.data).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        Self::new(&cluster.endpoint, &pem.ok_or_else(|| Cause::new("the cluster's authority is no base64 of a text"))?)
     }
 
     fn by(network: Network, url: &str, pem: &str) -> Result<Self, Cause> {

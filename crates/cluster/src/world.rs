@@ -14,6 +14,9 @@ pub struct World {
     /// STS GetCallerIdentity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<Caller>,
+    /// IAM SimulatePrincipalPolicy of the caller: what `create` and `update` do and the caller may not; none: not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied_actions: Option<Vec<String>>,
     /// EC2 DescribeAvailabilityZones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub availability_zones: Vec<Zone>,
@@ -92,7 +95,8 @@ pub struct World {
     /// Nodes of Kubernetes; none: the API server was not asked, or did not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Vec<KubeNode>>,
-    /// Questions that were refused or not answered, and why: what is missing is not absent.
+    /// Questions that were refused or not answered, and why: what is missing is not absent. The key begins with AWS's name of the call, as
+    /// in `DescribeSubnets vpc-0a1b`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unanswered: BTreeMap<String, String>,
 }
@@ -478,6 +482,9 @@ pub struct TransitGatewayAttachment {
     /// Table that its packets are looked up in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub association: Option<AttachmentAssociation>,
+    /// DescribeTransitGatewayVpcAttachments: subnets of the VPC, one a zone; empty: not asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subnet_ids: Vec<String>,
 }
 
 /// A route table of a transit gateway, by name.

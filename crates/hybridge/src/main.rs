@@ -8,6 +8,7 @@ mod documented;
 mod gateway;
 mod lab;
 mod node;
+mod runtime;
 mod tell;
 
 use std::ffi::OsString;

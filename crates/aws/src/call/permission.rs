@@ -69,7 +69,7 @@ fn service(action: &str) -> &'static str {
             ],
         ),
     ];
-    const EC2: [&str; 16] = [
+    const EC2: [&str; 17] = [
         "DescribeInstances",
         "DescribeInstanceTypes",
         "DescribeAvailabilityZones",
@@ -84,6 +84,7 @@ fn service(action: &str) -> &'static str {
         "DescribeVpcEndpoints",
         "DescribeTransitGateways",
         "DescribeTransitGatewayAttachments",
+        "DescribeTransitGatewayVpcAttachments",
         "SearchTransitGatewayRoutes",
         "DescribeVpnGateways",
     ];

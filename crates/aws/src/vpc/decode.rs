@@ -196,6 +196,7 @@ pub(super) fn attachment(attachment: Element<'_, '_>) -> Decoded<TransitGatewayA
         resource_id: attachment.text("resourceId"),
         state: attachment.text("state"),
         association: attachment.child("association").map(association),
+        subnet_ids: Vec::new(),
     })
 }
 

@@ -147,15 +147,26 @@ impl Session {
         self.query_all(&call, &query, "transitGatewaySet", decode::transit_gateway).await
     }
 
-    /// The attachments of transit gateways (DescribeTransitGatewayAttachments). Of a gateway that is shared by another account, these
-    /// are the attachments of this account alone.
+    /// The attachments of transit gateways, those of VPCs with their subnets (DescribeTransitGatewayAttachments,
+    /// DescribeTransitGatewayVpcAttachments). Of a gateway that is shared by another account, these are the attachments of this account
+    /// alone.
     ///
     /// # Errors
     /// EC2 refused, could not be reached, or answered with something else.
     pub async fn transit_gateway_attachments(&self, gateways: &[impl AsRef<str>]) -> Result<Vec<TransitGatewayAttachment>, CallError> {
         let call = Call::new("DescribeTransitGatewayAttachments", listed(gateways));
         let query = Query::ec2("DescribeTransitGatewayAttachments").filter("transit-gateway-id", gateways).with("MaxResults", "1000");
-        self.query_all(&call, &query, "transitGatewayAttachments", decode::attachment).await
+        let mut attachments = self.query_all(&call, &query, "transitGatewayAttachments", decode::attachment).await?;
+        let call = Call::new("DescribeTransitGatewayVpcAttachments", listed(gateways));
+        let query = Query::ec2("DescribeTransitGatewayVpcAttachments").filter("transit-gateway-id", gateways).with("MaxResults", "1000");
+        let of_vpcs = self.query_all(&call, &query, "transitGatewayVpcAttachments", |one| {
+            Ok((one.need("transitGatewayAttachmentId")?, one.texts("subnetIds")))
+        });
+        for (id, subnets) in of_vpcs.await? {
+            let known = attachments.iter_mut().find(|attachment| attachment.transit_gateway_attachment_id == id);
+            known.into_iter().for_each(|attachment| attachment.subnet_ids.clone_from(&subnets));
+        }
+        Ok(attachments)
     }
 
     /// The routes of a transit gateway's route table, those to nowhere too (SearchTransitGatewayRoutes).

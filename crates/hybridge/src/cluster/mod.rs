@@ -5,6 +5,7 @@ mod delete;
 mod doctor;
 mod drift;
 mod file;
+mod gather;
 mod get;
 mod handover;
 mod plan;

@@ -1,6 +1,5 @@
 //! What AWS says of a node, as one source of facts among the machine's own.
 
-use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,15 +15,6 @@ use super::{max_pods, questions};
 
 /// How long DescribeInstances may take to tell a name: an instance has it seconds after its start.
 const NAME: Duration = Duration::from_secs(120);
-
-/// Runs a question to its end on a runtime of its own.
-pub(super) fn block_on<T>(question: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs a few descriptors");
-    let answer = runtime.block_on(question);
-    // Dropping the runtime would wait for a name server that does not answer.
-    runtime.shutdown_background();
-    answer
-}
 
 /// Whom to ask, and as whom.
 #[derive(Clone, Debug, Default)]

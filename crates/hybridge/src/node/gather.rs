@@ -44,7 +44,7 @@ pub(super) fn gather(host: &Host, config: &NodeConfig, gathering: &Gathering<'_>
     let mut facts = if config.hybrid.is_none() {
         let (wanted, asking) = (&wanted, &gathering.asking);
         let ask: machine::Source<'_> = Box::new(move || {
-            let found = aws::block_on(aws::facts(config, wanted, asking, Facts::default()));
+            let found = crate::runtime::block_on(aws::facts(config, wanted, asking, Facts::default()));
             Box::new(move |facts: &mut Facts| aws::put(found, facts))
         });
         machine::gather(host, wanted, &Paths::from_env(host), vec![ask])
@@ -85,7 +85,7 @@ fn outside(host: &Host, config: &NodeConfig, wanted: &Wanted, gathering: &Gather
         }
     }
     tell::progress("asking AWS and the cluster");
-    let facts = aws::block_on(aws::facts(config, &answerable(config, wanted, &facts), &asking, facts));
+    let facts = crate::runtime::block_on(aws::facts(config, &answerable(config, wanted, &facts), &asking, facts));
     drop(tried);
     Ok(facts)
 }

@@ -12,7 +12,6 @@ use hybridge_node::links::{DECISIONS, Decision, Link, MARKER, Manager, listed, n
 use hybridge_node_host::host::Host;
 use hybridge_report::Exit;
 
-use super::aws;
 use crate::args::nodeadm::{Action, UdevNetManager};
 use crate::tell;
 
@@ -42,7 +41,7 @@ fn ended(result: anyhow::Result<()>) -> Exit {
 fn add(name: &str) -> anyhow::Result<()> {
     let mac = mac_of(name)?;
     // One runtime for all questions: the connection is kept between them.
-    aws::block_on(async {
+    crate::runtime::block_on(async {
         let imds = Imds::open(&Metadata::from_env()).await.context("cannot ask the instance metadata service")?;
         let instance = imds.instance().await.context("cannot tell which instance this is")?;
         let kept = Path::new(DECISIONS).join(&instance.id).join(name);
@@ -100,7 +99,7 @@ fn mac_of(name: &str) -> anyhow::Result<String> {
 }
 
 fn wait_for_networkd() -> anyhow::Result<()> {
-    let instance = aws::block_on(async { Imds::open(&Metadata::from_env()).await?.instance().await });
+    let instance = crate::runtime::block_on(async { Imds::open(&Metadata::from_env()).await?.instance().await });
     let instance = instance.context("cannot ask the instance metadata service")?;
     settle(&Patience::OF_BOOT, || {
         let listed = listed(&networkctl()?).context("networkctl prints something else than its JSON")?;

@@ -106,7 +106,7 @@ pub(super) fn read(path: &Path) -> Result<Table, Finding> {
 }
 
 fn this_instance() -> Result<String, Finding> {
-    let instance = super::aws::block_on(async { Imds::open(&Metadata::from_env()).await?.instance().await });
+    let instance = crate::runtime::block_on(async { Imds::open(&Metadata::from_env()).await?.instance().await });
     instance.map(|instance| instance.instance_type).map_err(|error| {
         Finding::error("imds.unreachable", "--instance-type-from-imds", hybridge_report::chain(&error)).fix(error.fix_on_node())
     })

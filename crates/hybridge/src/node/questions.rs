@@ -19,8 +19,6 @@ use hybridge_node::secret::Secret;
 use hybridge_node::validate::same_role;
 use hybridge_node_host::facts::Part;
 
-use super::aws;
-
 pub(super) use api::ask as api;
 
 /// Longest time for one question.
@@ -127,7 +125,7 @@ pub(super) async fn addresses(name: &str) -> Result<Vec<IpAddr>, String> {
 /// `AWS:PASSWORD` for pulling an image from ECR; none for an image that is elsewhere. A node outside has its credentials by `config_file`.
 pub(super) fn registry_login(image: &str, config_file: Option<PathBuf>) -> Option<Secret> {
     let registry = Registry::of_image(image)?;
-    aws::block_on(async {
+    crate::runtime::block_on(async {
         let wishes = Wishes { region: Some(registry.region().to_owned()), profile: None, config_file };
         let session = Session::open(&wishes).await.ok()?;
         let login = session.login(&registry).await.ok()?;

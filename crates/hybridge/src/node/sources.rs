@@ -134,7 +134,7 @@ fn unreadable(name: &str, error: &std::io::Error) -> Finding {
 
 fn user_data() -> Result<Content, Finding> {
     let name = "imds://user-data";
-    let bytes = super::aws::block_on(async { Imds::open(&Metadata::from_env()).await?.user_data().await });
+    let bytes = crate::runtime::block_on(async { Imds::open(&Metadata::from_env()).await?.user_data().await });
     let bytes = bytes.map_err(|error| Finding::error("imds.unreachable", name, hybridge_report::chain(&error)).fix(error.fix_on_node()))?;
     Ok(match bytes {
         Some(bytes) => Content::Texts(vec![Text { name: name.to_owned(), bytes, user_data: UserData::Yes }]),

@@ -131,7 +131,7 @@ impl Outside {
     }
 
     fn ask(&self, wanted: &Wanted) -> Facts {
-        aws::block_on(aws::facts(&self.config, wanted, &self.asking, self.facts.clone()))
+        crate::runtime::block_on(aws::facts(&self.config, wanted, &self.asking, self.facts.clone()))
     }
 }
 

@@ -1,0 +1,168 @@
+//! What AWS says of a cluster and of what it depends on, asked all at once.
+//!
+//! A question that is refused or not answered is noted, and the others go on: what to make of that is up to who needs the answer.
+
+mod facts;
+mod identities;
+mod machines;
+mod network;
+mod questions;
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt as _;
+use futures::stream;
+use hybridge_aws::{CallError, Kind, Session, SessionError, Wishes};
+use hybridge_cluster::config::{Annotations, ClusterConfig};
+use hybridge_cluster::world::{Caller, Deployed, LiveCluster, Stack, World};
+use hybridge_report::{Finding, chain};
+use tokio::join;
+
+#[allow(unused_imports, reason = "commands that take --facts use it")]
+pub(super) use self::facts::known;
+use self::questions::{together, told};
+use crate::args::cluster::Asking;
+
+/// What one question of a kind after the other would take too long for, and all at once would be throttled for.
+const AT_ONCE: usize = 8;
+
+/// What is asked, and of whom.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) session: &'a Session,
+    pub(super) config: &'a ClusterConfig,
+    pub(super) annotations: &'a Annotations,
+    pub(super) caller: &'a Caller,
+}
+
+/// Asks for everything that a plan, a check or a look at this cluster may need. The region is the file's; without one, that of the
+/// environment or of the profile.
+///
+/// # Errors
+/// Nothing can be asked at all: no region, no credentials or expired ones, no network.
+pub(super) async fn gather(config: &ClusterConfig, annotations: &Annotations, asking: &Asking) -> Result<(World, Session), Finding> {
+    let session = open(&config.metadata.region, asking).await?;
+    let caller = caller(&session).await?;
+    let asked = Asked { session: &session, config, annotations, caller: &caller };
+    let (region, cluster, stacks, identities) = join!(region(asked), cluster(asked), stacks(asked), identities::ask(asked));
+    let mut world = together([region, cluster, stacks, identities]);
+    world = together([machines::ask(asked, &world).await, world]);
+    world.caller = Some(caller);
+    Ok((world, session))
+}
+
+/// AWS in this region; nothing is asked yet.
+pub(super) async fn open(region: &str, asking: &Asking) -> Result<Session, Finding> {
+    let region = Some(region.to_owned()).filter(|region| !region.is_empty());
+    let wishes = Wishes { region, profile: asking.profile.clone(), config_file: None };
+    Session::open(&wishes).await.map_err(|error: SessionError| {
+        let place = asking.profile.as_ref().map_or_else(|| "the AWS configuration".to_owned(), |profile| format!("profile {profile}"));
+        Finding::error("aws.configuration", place, chain(&error)).fix(error.fix())
+    })
+}
+
+/// Who asks. Without an answer to this, there is none to anything else.
+pub(super) async fn caller(session: &Session) -> Result<Caller, Finding> {
+    let found = session.caller().await.map_err(|error| refused(&error, session.region()))?;
+    Ok(Caller { account: found.account, arn: found.arn })
+}
+
+/// A call that failed, as a finding. The code says what is to be done about it.
+pub(super) fn refused(error: &CallError, region: &str) -> Finding {
+    let code = match error.kind() {
+        Kind::AccessDenied => "aws.denied",
+        Kind::NotFound => "aws.not-found",
+        Kind::Throttled => "aws.throttled",
+        Kind::NoNetwork => "aws.unreachable",
+        Kind::NoCredentials => "aws.no-credentials",
+        Kind::BadCredentials => "aws.bad-credentials",
+        Kind::ClockSkew => "aws.clock",
+        Kind::Other => "aws.refused",
+    };
+    let finding = Finding::error(code, format!("AWS in {region}"), chain(error));
+    match error.fix() {
+        Some(fix) => finding.fix(fix),
+        None => finding,
+    }
+}
+
+/// What does not depend on the cluster: zones, versions, services.
+async fn region(asked: Asked<'_>) -> World {
+    let private = &asked.config.private_cluster;
+    let services = async {
+        if private.enabled && !private.skip_endpoint_creation {
+            asked.session.endpoint_services(&network::service_names(asked.session.region())).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
+    let (zones, versions, services) = join!(asked.session.availability_zones(), asked.session.cluster_versions(), services);
+    let mut open = BTreeMap::new();
+    World {
+        availability_zones: told(zones, &mut open),
+        cluster_versions: told(versions, &mut open),
+        service_details: told(services, &mut open),
+        unanswered: open,
+        ..World::default()
+    }
+}
+
+/// The cluster, if it exists, and what is in it; its network, or the one that it is to be in.
+async fn cluster(asked: Asked<'_>) -> World {
+    let (session, name) = (asked.session, asked.config.metadata.name.as_str());
+    let mut open = BTreeMap::new();
+    let live = if name.is_empty() { None } else { told(session.live_cluster(name).await, &mut open) };
+    let (network, within) = join!(network::ask(asked, live.as_ref()), within(asked, live.as_ref()));
+    together([World { cluster: live, unanswered: open, ..World::default() }, network, within])
+}
+
+/// Entries, add-ons and nodes of a cluster that exists.
+async fn within(asked: Asked<'_>, live: Option<&LiveCluster>) -> World {
+    let (Some(live), session) = (live, asked.session) else { return World::default() };
+    let name = live.name.as_str();
+    let entries = async {
+        let mut open = BTreeMap::new();
+        let principals = told(session.access_entries(name).await, &mut open);
+        let each = stream::iter(principals).map(|principal| async move { session.access_entry(name, &principal).await });
+        let entries: Vec<_> = each.buffered(AT_ONCE).collect().await;
+        let access_entries = entries.into_iter().filter_map(|entry| told(entry, &mut open)).collect();
+        World { access_entries, unanswered: open, ..World::default() }
+    };
+    let addons = async {
+        let mut open = BTreeMap::new();
+        let names = told(session.addons(name).await, &mut open);
+        let each = stream::iter(names).map(|addon| async move { session.addon(name, &addon).await });
+        let addons: Vec<_> = each.buffered(AT_ONCE).collect().await;
+        let addons = addons.into_iter().filter_map(|addon| told(addon, &mut open)).collect();
+        World { addons, unanswered: open, ..World::default() }
+    };
+    let (entries, addons, nodes) = join!(entries, addons, machines::nodes(session, live));
+    together([entries, addons, nodes])
+}
+
+/// The stacks of the cluster, its own first, and what that was made from.
+async fn stacks(asked: Asked<'_>) -> World {
+    let (session, cluster) = (asked.session, asked.config.metadata.name.as_str());
+    if cluster.is_empty() {
+        return World::default();
+    }
+    let own = format!("eksctl-{cluster}-cluster");
+    let mut open = BTreeMap::new();
+    let (names, template, resources) = join!(session.stack_names(), session.template(&own), session.stack_resources(&own));
+    // Others may have a name that begins alike; whose a stack is says its tag.
+    let alike = format!("-{cluster}-");
+    let names = told(names, &mut open).into_iter().filter(|name| *name != own && name.contains(&alike));
+    let names: Vec<String> = std::iter::once(own.clone()).chain(names).collect();
+    let each = stream::iter(names).map(|name| async move { session.stacks(Some(&name)).await });
+    let found: Vec<_> = each.buffered(AT_ONCE).collect().await;
+    let found = found.into_iter().flat_map(|stacks| told(stacks, &mut open));
+    let stacks = found.filter(|stack| stack.stack_name == own || is_of(stack, cluster)).collect();
+    let deployed = told(template, &mut open).map(|template_body| Deployed { template_body, stack_resources: told(resources, &mut open) });
+    World { stacks, deployed, unanswered: open, ..World::default() }
+}
+
+/// Whether the tags of a stack name this cluster.
+fn is_of(stack: &Stack, cluster: &str) -> bool {
+    const KEYS: [&str; 2] = ["alpha.eksctl.io/cluster-name", "eksctl.cluster.k8s.io/v1alpha1/cluster-name"];
+    stack.tags.iter().any(|tag| KEYS.contains(&tag.key.as_str()) && tag.value == cluster)
+}
