@@ -1,0 +1,1 @@
+"""EKS, from its API model."""

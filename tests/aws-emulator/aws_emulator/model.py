@@ -1,0 +1,39 @@
+"""AWS's API models, as botocore ships them, through moto's own classes, which parse requests and write answers by them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from botocore.loaders import Loader
+from moto.core.model import OperationModel, ServiceModel
+
+# The signing name is the model's name but for these.
+_NAMES = {"rolesanywhere": "rolesanywhere"}
+
+# What the tests' programs talk to.
+SERVICES = ("cloudformation", "ec2", "eks", "iam", "rolesanywhere", "s3", "ssm", "sts")
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """The model of a service by its signing name."""
+    description = Loader().load_service_model(_NAMES.get(service, service), "service-2")
+    return ServiceModel(description, service)
+
+
+@cache
+def operation(service: str, name: str) -> OperationModel | None:
+    """An operation; none if the service has none of that name."""
+    model = service_model(service)
+    return model.operation_model(name) if name in model.operation_names else None
+
+
+@cache
+def rest_paths(service: str) -> list[tuple[str, list[str], str]]:
+    """Method, path in pieces and operation of a service that is told apart by path; literal pieces come before placeholders."""
+    model = service_model(service)
+    paths = []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        paths.append((http["method"], http["requestUri"].split("?")[0].strip("/").split("/"), name))
+    return sorted(paths, key=lambda path: [piece.startswith("{") for piece in path[1]])
