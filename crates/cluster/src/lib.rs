@@ -15,6 +15,11 @@ pub mod permissions;
 pub mod course;
 pub mod events;
 pub mod kubeconfig;
+pub mod drift;
+#[cfg(test)]
+mod fixture;
+pub mod path;
+pub mod preflight;
 pub mod resolve;
 pub mod template;
 pub mod world;

@@ -109,6 +109,9 @@ pub struct Caller {
     pub account: String,
     /// User or role session.
     pub arn: String,
+    /// IAM SimulatePrincipalPolicy: actions that are needed and not allowed; none: not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied_actions: Option<Vec<String>>,
 }
 
 /// A zone.
@@ -608,6 +611,9 @@ pub struct LiveCluster {
     pub access_config: LiveAccessConfig,
     /// OpenID Connect.
     pub identity: Identity,
+    /// Logs; none: not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logging: Option<LiveLogging>,
     /// Tags.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
@@ -675,6 +681,24 @@ pub struct LiveCidrs {
 pub struct LiveAccessConfig {
     /// `API`, `API_AND_CONFIG_MAP`, `CONFIG_MAP`.
     pub authentication_mode: String,
+}
+
+/// `logging`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LiveLogging {
+    /// Logs that are on, and logs that are off.
+    pub cluster_logging: Vec<LogSetup>,
+}
+
+/// `logging.clusterLogging[]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LogSetup {
+    /// `api`, `audit` and so on.
+    pub types: Vec<String>,
+    /// On.
+    pub enabled: bool,
 }
 
 /// `identity`.

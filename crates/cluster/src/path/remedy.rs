@@ -1,0 +1,86 @@
+//! Commands that mend what is broken, and sentences about transit gateways.
+
+use hybridge_model::Cidr4;
+
+use super::Verdict;
+use super::gateway::Way;
+use crate::resolve::{Cluster, VpcGateway};
+use crate::world::NetworkAcl;
+
+/// A command of the AWS CLI, in the cluster's region.
+pub(crate) fn aws(cluster: &Cluster, rest: &str) -> String {
+    let region = &cluster.config.metadata.region;
+    format!("aws {rest} --region {region}")
+}
+
+/// The command that makes a route to a remote network, without its `aws`.
+pub(crate) fn create_route(cluster: &Cluster, table: &str, network: Cidr4) -> String {
+    let target = match &cluster.gateway {
+        Some(VpcGateway::Transit(id)) => format!("--transit-gateway-id {id}"),
+        Some(VpcGateway::VirtualPrivate(id)) => format!("--gateway-id {id}"),
+        None => "--transit-gateway-id tgw-…".into(),
+    };
+    format!("ec2 create-route --route-table-id {table} --destination-cidr-block {network} {target}")
+}
+
+/// The arguments of a rule that lets TCP at a port pass.
+pub(crate) fn permission(verb: &str, port: u16, network: Cidr4) -> String {
+    if verb == "ingress" {
+        format!("--protocol tcp --port {port} --cidr {network}")
+    } else {
+        format!("--ip-permissions IpProtocol=tcp,FromPort={port},ToPort={port},IpRanges='[{{CidrIp={network}}}]'")
+    }
+}
+
+/// Why a transit gateway does not lead packets of or to a VPC on.
+pub(crate) fn explain(cluster: &Cluster, id: &str, vpc: &str, way: &Way, to: &str) -> (Verdict, String, Option<String>) {
+    let broken = |sentence: String, fix: String| (Verdict::Broken, sentence, Some(fix));
+    match way {
+        Way::To(resource) => (Verdict::Pass, format!("{id} leads packets to {to} to {resource}"), None),
+        Way::NotAttached => broken(
+            format!("{vpc} is not attached to {id}"),
+            aws(cluster, &format!("ec2 create-transit-gateway-vpc-attachment --transit-gateway-id {id} --vpc-id {vpc} --subnet-ids …")),
+        ),
+        Way::State(state) if state == "pendingAcceptance" => broken(
+            format!("the attachment of {vpc} at {id} waits for the consent of the gateway's owner"),
+            "aws ec2 accept-transit-gateway-vpc-attachment --transit-gateway-attachment-id tgw-attach-…, in the owner's account".into(),
+        ),
+        Way::State(state) => broken(format!("the attachment at {id} is {state}"), "wait until it is available, or make it anew".into()),
+        Way::NotAssociated(attachment) => broken(
+            format!("{attachment} at {id} uses no route table, so its packets are dropped"),
+            aws(
+                cluster,
+                &format!(
+                    "ec2 associate-transit-gateway-route-table --transit-gateway-route-table-id tgw-rtb-… --transit-gateway-attachment-id {attachment}"
+                ),
+            ),
+        ),
+        Way::NoRoute(table) => broken(
+            format!("{table} of {id} has no route to {to}"),
+            aws(
+                cluster,
+                &format!(
+                    "ec2 create-transit-gateway-route --transit-gateway-route-table-id {table} --destination-cidr-block {to} --transit-gateway-attachment-id tgw-attach-… (or propagate it: enable-transit-gateway-route-table-propagation)"
+                ),
+            ),
+        ),
+        Way::Blackhole(table) => broken(
+            format!("{table} of {id} drops packets to {to}: its route is a blackhole"),
+            aws(
+                cluster,
+                &format!(
+                    "ec2 search-transit-gateway-routes --transit-gateway-route-table-id {table} --filters Name=state,Values=blackhole"
+                ),
+            ),
+        ),
+        Way::Unknown(what) => {
+            (Verdict::Unknown, format!("what {id} does with packets to {to} is not known: {what} could not be read"), None)
+        }
+    }
+}
+
+/// A rule number before the refusing one that is free.
+pub(crate) fn free_number(acl: &NetworkAcl, egress: bool, before: u32) -> u32 {
+    let taken = |number: u32| acl.entries.iter().any(|entry| entry.egress == egress && entry.rule_number == number);
+    (1..before.min(32767)).rev().find(|number| !taken(*number)).unwrap_or(1)
+}
