@@ -22,13 +22,16 @@ impl Way4<'_> {
         })
     }
 
+    /// The VPC; empty: not known.
     fn vpc_id(&self) -> &str {
-        self.subnet.map_or("", |subnet| &subnet.vpc_id)
+        let live = self.network.world.cluster.as_ref().map(|live| live.resources_vpc_config.vpc_id.as_str()).filter(|id| !id.is_empty());
+        self.subnet.map(|subnet| subnet.vpc_id.as_str()).or(live).or(self.cluster.vpc.id.as_deref()).unwrap_or_default()
     }
 
     pub(super) fn gateway_in(&self, answer: bool) -> Hop {
         let step = Step::GatewayIn;
         match self.gateway() {
+            _ if self.vpc_id().is_empty() => self.unknown(step, answer, "", "the VPC is not known"),
             Some(Target::Transit(id)) => self.transit_in(&id, answer),
             Some(Target::VirtualPrivate(id)) => self.virtual_private(step, &id, answer),
             Some(Target::Machine(id)) => self.machine(step, &id, answer),
@@ -42,6 +45,7 @@ impl Way4<'_> {
     pub(super) fn gateway_out(&self, answer: bool) -> Hop {
         let step = Step::GatewayOut;
         match self.gateway() {
+            _ if self.vpc_id().is_empty() => self.unknown(step, answer, "", "the VPC is not known"),
             Some(Target::Transit(id)) => self.transit_out(&id, answer),
             Some(Target::VirtualPrivate(id)) => self.virtual_private(step, &id, answer),
             Some(Target::Machine(id)) => self.machine(step, &id, answer),

@@ -276,7 +276,8 @@ impl<'a> View<'a> {
     /// The VPC.
     pub(crate) fn vpc(&self) -> String {
         let of_face = self.faces.iter().find_map(|face| self.network().subnet(&face.subnet)).map(|subnet| subnet.vpc_id.clone());
-        self.cluster.vpc.id.clone().or(of_face).unwrap_or_default()
+        let live = self.world.cluster.as_ref().map(|live| live.resources_vpc_config.vpc_id.clone()).filter(|id| !id.is_empty());
+        self.cluster.vpc.id.clone().or(of_face).or(live).unwrap_or_default()
     }
 
     pub(crate) fn network(&self) -> Network<'_> {
