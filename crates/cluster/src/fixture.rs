@@ -41,7 +41,9 @@ pub(crate) fn cluster() -> Cluster {
     config.remote_network_config =
         Some(RemoteNetworkConfig { remote_node_networks: list(NODES), remote_pod_networks: list(PODS), ..RemoteNetworkConfig::default() });
     let subnet = |letter: &str, third: u8| ClusterSubnet {
+        name: format!("eu-central-1{letter}"),
         id: Some(format!("subnet-{letter}")),
+        route_table: None,
         zone: format!("eu-central-1{letter}"),
         cidr: Cidr4::containing(std::net::Ipv4Addr::new(10, 0, third, 0), 24),
     };
@@ -62,7 +64,41 @@ pub(crate) fn cluster() -> Cluster {
         pod_cidrs: vec![net(PODS)],
         gateway: Some(VpcGateway::Transit(TGW.into())),
         role: Some(HybridRole::Given { arn: ROLE.into(), provider: Provider::Ssm }),
+        ca_bundle: None,
+        foreign: false,
+        warnings: Vec::new(),
     }
+}
+
+/// A cluster in a VPC that is to be made, with nothing there but a transit gateway, and its template.
+pub(crate) fn new_cluster() -> (Cluster, World, serde_json::Value) {
+    let mut config = cluster().config;
+    config.vpc.id.clear();
+    config.vpc.cidr = "10.0.0.0/16".into();
+    config.availability_zones = vec!["eu-central-1a".into(), "eu-central-1b".into()];
+    let remote = config.remote_network_config.as_mut().unwrap();
+    remote.vpc_gateway_id = TGW.into();
+    let good = world();
+    let mut world = World {
+        caller: good.caller,
+        cluster_versions: good.cluster_versions,
+        transit_gateways: good.transit_gateways,
+        transit_gateway_attachments: good.transit_gateway_attachments[1..].to_vec(),
+        transit_gateway_routes: good.transit_gateway_routes,
+        availability_zones: [("a", 1), ("b", 2)]
+            .map(|(letter, number)| Zone {
+                zone_name: format!("eu-central-1{letter}"),
+                zone_id: format!("euc1-az{number}"),
+                zone_type: "availability-zone".into(),
+                state: "available".into(),
+            })
+            .to_vec(),
+        ..World::default()
+    };
+    world.transit_gateway_routes.insert(SITE_TGW_TABLE.into(), Vec::new());
+    let cluster = crate::resolve::resolve(&config, &Annotations::default(), &world).unwrap();
+    let template = crate::template::stacks(&cluster, &world)[0].template.to_json();
+    (cluster, world, template)
 }
 
 /// The same with a virtual private gateway whose routes the tables learn.

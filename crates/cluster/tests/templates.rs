@@ -27,7 +27,11 @@ fn world() -> World {
     let mut world: World = serde_json::from_slice(&std::fs::read(fixtures().join("world.json")).unwrap()).unwrap();
     // eksctl's templates were made with these, in this order.
     world.availability_zones = ["a", "b", "c"]
-        .map(|letter| hybridge_cluster::world::Zone { zone_name: format!("us-west-2{letter}"), state: "available".to_owned(), ..Default::default() })
+        .map(|letter| hybridge_cluster::world::Zone {
+            zone_name: format!("us-west-2{letter}"),
+            state: "available".to_owned(),
+            ..Default::default()
+        })
         .to_vec();
     world
 }

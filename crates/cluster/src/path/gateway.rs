@@ -49,9 +49,9 @@ impl<'a> Transit<'a> {
     /// The route table that packets of the VPC are looked up in.
     fn table(self) -> Result<&'a str, Way> {
         let Some(attachment) = self.attachment() else {
-            let asked = !self.network.world.transit_gateway_attachments.is_empty();
-            let unanswered = crate::preflight::unanswered(self.network.world, "DescribeTransitGatewayAttachments").is_some();
-            return Err(if asked || !unanswered { Way::NotAttached } else { Way::Unknown("its attachments".into()) });
+            let known = self.network.transit_gateway(self.id).is_some();
+            let refused = crate::preflight::unanswered(self.network.world, "DescribeTransitGatewayAttachments").is_some();
+            return Err(if known && !refused { Way::NotAttached } else { Way::Unknown("its attachments".into()) });
         };
         table_of(attachment)
     }

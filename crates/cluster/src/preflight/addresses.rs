@@ -115,6 +115,9 @@ fn overlap(view: &View<'_>, told: &mut Told) {
     let id = view.vpc();
     let mut own: Vec<(String, Cidr4)> =
         view.network().vpc_networks(&id).into_iter().map(|network| (format!("the network of {id}"), network)).collect();
+    if own.is_empty() && view.cluster.vpc.id.is_some() {
+        told.unknown(&id, "which networks the VPC has beside those of the file is not known");
+    }
     if own.is_empty() {
         own = view.cluster.vpc.cidrs.iter().map(|network| ("the VPC's network".to_owned(), *network)).collect();
     }

@@ -82,6 +82,7 @@ fn exists(view: &View<'_>, told: &mut Told) {
         None => told.idle(),
         Some(VpcGateway::Transit(id)) => match view.network().transit_gateway(id) {
             None if !asked(view, "DescribeTransitGateways") => {}
+            None if !view.asked() && view.before.transit_gateways.is_empty() => told.unknown(PLACE, format!("AWS was not asked for {id}")),
             None => told.error(
                 PLACE,
                 format!("{region} has no transit gateway {id} that this account may use"),
@@ -97,6 +98,7 @@ fn exists(view: &View<'_>, told: &mut Told) {
         },
         Some(VpcGateway::VirtualPrivate(id)) => match view.network().vpn_gateway(id) {
             None if !asked(view, "DescribeVpnGateways") => {}
+            None if !view.asked() && view.before.vpn_gateways.is_empty() => told.unknown(PLACE, format!("AWS was not asked for {id}")),
             None => told.error(
                 PLACE,
                 format!("{region} has no virtual private gateway {id} in this account"),
@@ -145,8 +147,17 @@ fn attached(view: &View<'_>, told: &mut Told) {
     }
 }
 
+/// What is not known of a gateway that EC2 does not show; that it is missing is told once, elsewhere.
+fn not_shown(view: &View<'_>, told: &mut Told, id: &str) {
+    if view.asked() {
+        told.idle();
+    } else {
+        told.unknown(PLACE, format!("AWS was not asked for {id}"));
+    }
+}
+
 fn transit_attached(view: &View<'_>, told: &mut Told, id: &str, vpc: &str) {
-    let Some(gateway) = view.network().transit_gateway(id) else { return };
+    let Some(gateway) = view.network().transit_gateway(id) else { return not_shown(view, told, id) };
     let transit = Transit { network: view.network(), id, vpc };
     let state = transit.attachment().map(|attachment| attachment.state.as_str());
     let waits = state == Some("pendingAcceptance");
@@ -178,7 +189,10 @@ fn association(view: &View<'_>, told: &mut Told) {
     }
     let vpc = view.vpc();
     for id in gateways {
-        let Some(gateway) = view.network().transit_gateway(&id) else { continue };
+        let Some(gateway) = view.network().transit_gateway(&id) else {
+            not_shown(view, told, &id);
+            continue;
+        };
         let transit = Transit { network: view.network(), id: &id, vpc: &vpc };
         let Some(attachment) = transit.attachment() else { continue };
         let named = attachment.association.as_ref().is_some_and(|it| !it.transit_gateway_route_table_id.is_empty());
@@ -213,6 +227,9 @@ fn routes(view: &View<'_>, told: &mut Told) {
     let vpc = view.vpc();
     for id in gateways {
         let transit = Transit { network: view.network(), id: &id, vpc: &vpc };
+        if view.network().transit_gateway(&id).is_none() {
+            not_shown(view, told, &id);
+        }
         if transit.attachment().is_none_or(|it| it.state != "available" || it.association.is_none()) {
             continue;
         }

@@ -161,7 +161,11 @@ fn webhooks(view: &View<'_>, told: &mut Told) {
 
 fn quota(view: &View<'_>, told: &mut Told) {
     let ids = view.faces.iter().flat_map(|face| &face.groups);
-    for group in ids.filter_map(|id| view.network().group(id)) {
+    let groups: Vec<&SecurityGroup> = ids.filter_map(|id| view.network().group(id)).collect();
+    if groups.is_empty() {
+        told.unknown("vpc", "security groups are not known");
+    }
+    for group in groups {
         for (side, name) in [(Side::In, "inbound"), (Side::Out, "outbound")] {
             let count = group::count(group, side);
             if count > QUOTA {

@@ -280,6 +280,11 @@ impl<'a> View<'a> {
         self.cluster.vpc.id.clone().or(of_face).or(live).unwrap_or_default()
     }
 
+    /// Whether AWS was asked at all: an answer without transit gateways says that there are none, and no answer says nothing.
+    pub(crate) fn asked(&self) -> bool {
+        self.before.caller.is_some()
+    }
+
     pub(crate) fn network(&self) -> Network<'_> {
         Network::of(&self.world)
     }

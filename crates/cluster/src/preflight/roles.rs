@@ -96,6 +96,14 @@ fn known<'a>(view: &'a View<'_>, told: &mut Told) -> Vec<(&'a str, Provider, &'a
     if given.is_empty() {
         told.idle();
     }
+    for (arn, _) in given.iter().filter(|(arn, _)| !view.before.roles.contains_key(*arn)) {
+        if view.asked() && super::unanswered(view.before, "GetRole").is_none() {
+            // That it is missing is told once, elsewhere.
+            told.idle();
+        } else {
+            told.unknown(*arn, "nothing is known of the role");
+        }
+    }
     given.into_iter().filter_map(|(arn, provider)| Some((arn, provider, view.before.roles.get(arn)?))).collect()
 }
 

@@ -112,6 +112,9 @@ fn other_gateway(view: &View<'_>, told: &mut Told, table: &str, (part, to): (Cid
 /// P8.
 fn quota(view: &View<'_>, told: &mut Told) {
     let vpc = view.vpc();
+    if view.world.route_tables.is_empty() {
+        return told.unknown("vpc", "route tables are not known");
+    }
     for table in view.world.route_tables.iter().filter(|table| table.vpc_id == vpc) {
         let made = table.routes.iter().filter(|route| route.origin != "EnableVgwRoutePropagation").count();
         if made > QUOTA {
@@ -131,6 +134,9 @@ fn pods(view: &View<'_>, told: &mut Told) {
         return told.idle();
     }
     let by_gateway = view.cluster.annotations.pod_routes_by_gateway;
+    if view.cluster.vpc.id.is_some() && view.before.route_tables.is_empty() {
+        told.unknown("vpc", "route tables are not known, so whether gateways own routes to pod networks is not either");
+    }
     if !by_gateway && !view.cluster.annotations.gateway_subnets.is_empty() {
         told.error(
             "metadata.annotations",
