@@ -1,6 +1,7 @@
 //! `hybridge cluster`: reads, asks, plans, does, tells.
 
 mod create;
+mod deed;
 mod delete;
 mod doctor;
 mod drift;

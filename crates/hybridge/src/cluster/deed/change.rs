@@ -1,0 +1,40 @@
+//! Changing a stack: by a change set that is looked at before it is carried out.
+
+use hybridge_aws::cloudformation::{ChangeSet, ChangeSetKind};
+use hybridge_cluster::course::{self, Step};
+use hybridge_report::Finding;
+
+use super::Deed;
+use super::stack::{Wish, lost};
+use super::stop::{Done, Stop};
+
+/// Looks at one stack before a person is asked.
+const ROUNDS: usize = 6;
+
+impl Deed {
+    /// Makes a stack what it should be. `check` sees what CloudFormation would do and may refuse. False: there was nothing to change.
+    pub(in crate::cluster) async fn change(&self, wish: &Wish<'_>, check: &dyn Fn(&ChangeSet) -> Vec<Finding>) -> Done<bool> {
+        for _ in 0..ROUNDS {
+            let looked = self.look(wish.name).await?;
+            match course::update(&looked.seen(wish.name, &self.cluster)) {
+                Step::Change => {
+                    let Some(set) = self.change_set(wish, ChangeSetKind::Update).await? else { return Ok(false) };
+                    let findings = check(&set);
+                    if !findings.is_empty() {
+                        self.session.delete_change_set(&set.id).await?;
+                        return Err(Stop::input(findings));
+                    }
+                    self.screen.line(format_args!("stack {}: {}", wish.name, wish.what));
+                    self.touch();
+                    self.execute(&set).await?;
+                    self.finish(wish.name, &set, "being changed").await?;
+                    return Ok(true);
+                }
+                Step::Wait(doing) => self.wait(wish.name, &looked, &doing).await?,
+                Step::Refuse(finding) => return Err(self.refusal(wish.name, finding, &looked).await),
+                Step::Create | Step::Discard(_) | Step::Clear | Step::Delete | Step::Done => return Err(lost(wish.name)),
+            }
+        }
+        Err(lost(wish.name))
+    }
+}

@@ -1,0 +1,178 @@
+//! Doing it: what `create`, `update` and `delete` have in common.
+//!
+//! Every step looks first and does only what is missing, so a command that was killed is simply run again. What is decided about a
+//! stack is decided in [`hybridge_cluster::course`]; here it is asked, done and told.
+
+pub(super) mod accounts;
+pub(super) mod addons;
+pub(super) mod change;
+pub(super) mod checks;
+pub(super) mod draft;
+pub(super) mod kubeconfig;
+pub(super) mod logs;
+pub(super) mod look;
+pub(super) mod oidc;
+pub(super) mod pace;
+pub(super) mod prepare;
+pub(super) mod remove;
+pub(super) mod report;
+pub(super) mod screen;
+pub(super) mod stack;
+pub(super) mod stop;
+pub(super) mod updates;
+pub(super) mod watch;
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hybridge_aws::Session;
+use hybridge_cluster::course::PREFIX;
+use hybridge_report::Exit;
+use jiff::Timestamp;
+
+use self::pace::Pace;
+use self::screen::Screen;
+use self::stop::{Done, Stop};
+use crate::tell;
+
+/// One run of a command.
+pub(super) struct Deed {
+    /// AWS in the cluster's region.
+    pub(super) session: Session,
+    /// Name of the cluster.
+    pub(super) cluster: String,
+    /// Where is told what happens.
+    pub(super) screen: Screen,
+    /// How long one stack may take.
+    pub(super) limit: Duration,
+    /// Bucket for templates that are too long to be sent.
+    pub(super) bucket: Option<String>,
+    /// Names this run in requests, so that a later one knows its work.
+    token: String,
+    /// Something was changed: an end before the end leaves things half done.
+    touched: Cell<bool>,
+    /// What AWS goes on with if this process ends now.
+    doing: RefCell<Vec<String>>,
+}
+
+impl Deed {
+    pub(super) fn new(session: Session, cluster: &str, minutes: u64, bucket: Option<String>) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Unique among runs: the time, and the process for those that start at the same moment.
+        let token = format!("{PREFIX}{:x}-{:x}", since.as_micros(), std::process::id());
+        Self {
+            session,
+            cluster: cluster.to_owned(),
+            screen: Screen::new(),
+            limit: Duration::from_secs(minutes * 60),
+            bucket,
+            token,
+            touched: Cell::new(false),
+            doing: RefCell::default(),
+        }
+    }
+
+    /// From here on, an end is one in part.
+    pub(super) fn touch(&self) {
+        self.touched.set(true);
+    }
+
+    /// Whether something was changed.
+    pub(super) fn touched(&self) -> bool {
+        self.touched.get()
+    }
+
+    /// Runs a step while Ctrl-C tells that AWS goes on with `what`.
+    pub(super) async fn while_doing<T>(&self, what: String, step: impl Future<Output = T>) -> T {
+        self.doing.borrow_mut().push(what.clone());
+        let result = step.await;
+        self.doing.borrow_mut().retain(|other| *other != what);
+        result
+    }
+
+    /// Runs the whole command, until its end or Ctrl-C; prints why it stopped.
+    pub(super) async fn to_its_end(&self, again: &str, work: impl Future<Output = Done<Exit>>) -> Exit {
+        let result = tokio::select! {
+            result = work => result,
+            _ = tokio::signal::ctrl_c() => return self.interrupted(again),
+        };
+        self.screen.clear();
+        match result {
+            Ok(exit) => exit,
+            Err(Stop { findings, exit }) => {
+                tell::findings(&findings);
+                if self.touched() {
+                    self.screen.line(format_args!("done in part; {again}"));
+                }
+                if self.touched() { Exit::Partly } else { exit }
+            }
+        }
+    }
+
+    fn interrupted(&self, again: &str) -> Exit {
+        self.screen.clear();
+        let doing = self.doing.borrow();
+        if doing.is_empty() {
+            self.screen.line("interrupted");
+        }
+        for what in doing.iter() {
+            self.screen.line(format_args!("interrupted; AWS goes on: {what}"));
+        }
+        if self.touched() {
+            self.screen.line(again);
+            return Exit::Partly;
+        }
+        Exit::Unexpected
+    }
+
+    /// Asks again and again until `look` has an answer. A lost connection or too many calls are borne until the time is over.
+    ///
+    /// `what` is told while it lasts; None: the time is over.
+    pub(super) async fn until<T>(
+        &self,
+        pace: Pace,
+        limit: Duration,
+        what: &str,
+        mut look: impl AsyncFnMut() -> Result<Option<T>, hybridge_aws::CallError>,
+    ) -> Done<Option<T>> {
+        let begun = Timestamp::now();
+        for number in 0.. {
+            match look().await {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(error) if is_passing(&error) => {
+                    self.screen.progress(format_args!("{what}: AWS does not answer, asking again"));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            let passed = Duration::try_from(Timestamp::now().duration_since(begun)).unwrap_or_default();
+            if passed >= limit {
+                return Ok(None);
+            }
+            tokio::time::sleep(pace.pause(number)).await;
+        }
+        Ok(None)
+    }
+}
+
+fn is_passing(error: &hybridge_aws::CallError) -> bool {
+    match error.kind() {
+        hybridge_aws::Kind::NoNetwork | hybridge_aws::Kind::Throttled => true,
+        hybridge_aws::Kind::AccessDenied
+        | hybridge_aws::Kind::NotFound
+        | hybridge_aws::Kind::NoCredentials
+        | hybridge_aws::Kind::BadCredentials
+        | hybridge_aws::Kind::ClockSkew
+        | hybridge_aws::Kind::Other => false,
+    }
+}
+
+/// Runs a command on a runtime of its own.
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs a few descriptors");
+    let answer = runtime.block_on(work);
+    // Dropping the runtime would wait for a name server that does not answer.
+    runtime.shutdown_background();
+    answer
+}
