@@ -81,6 +81,7 @@ pub(crate) fn new_cluster() -> (Cluster, World, serde_json::Value) {
     let good = world();
     let mut world = World {
         caller: good.caller,
+        denied_actions: good.denied_actions,
         cluster_versions: good.cluster_versions,
         transit_gateways: good.transit_gateways,
         transit_gateway_attachments: good.transit_gateway_attachments[1..].to_vec(),
@@ -126,11 +127,8 @@ pub(crate) fn with_vpn_gateway() -> (Cluster, World) {
 /// What AWS answers where all is well.
 pub(crate) fn world() -> World {
     let mut world = World {
-        caller: Some(Caller {
-            account: "111122223333".into(),
-            arn: "arn:aws:iam::111122223333:user/ann".into(),
-            denied_actions: Some(Vec::new()),
-        }),
+        caller: Some(Caller { account: "111122223333".into(), arn: "arn:aws:iam::111122223333:user/ann".into() }),
+        denied_actions: Some(Vec::new()),
         cluster: Some(live()),
         access_entries: vec![LiveEntry { principal_arn: ROLE.into(), kind: "HYBRID_LINUX".into(), ..LiveEntry::default() }],
         cluster_versions: vec![ClusterVersion {

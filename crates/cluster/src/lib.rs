@@ -10,15 +10,15 @@
 //! Nothing here reads a clock, a file or a socket: what is known of AWS is a [`world::World`], and the command asks for it and acts.
 
 pub mod config;
-pub mod handover;
-pub mod permissions;
 pub mod course;
-pub mod events;
-pub mod kubeconfig;
 pub mod drift;
+pub mod events;
 #[cfg(test)]
 mod fixture;
+pub mod handover;
+pub mod kubeconfig;
 pub mod path;
+pub mod permissions;
 pub mod preflight;
 pub mod resolve;
 pub mod template;

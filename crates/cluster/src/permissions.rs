@@ -33,8 +33,7 @@ pub enum Command {
 
 impl Command {
     /// All of them, in the order of the command line's help.
-    pub const ALL: [Self; 8] =
-        [Self::Plan, Self::Create, Self::Update, Self::Delete, Self::Get, Self::Doctor, Self::Drift, Self::Handover];
+    pub const ALL: [Self; 8] = [Self::Plan, Self::Create, Self::Update, Self::Delete, Self::Get, Self::Doctor, Self::Drift, Self::Handover];
 
     /// As it is called.
     pub fn name(self) -> &'static str {

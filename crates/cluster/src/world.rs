@@ -109,9 +109,6 @@ pub struct Caller {
     pub account: String,
     /// User or role session.
     pub arn: String,
-    /// IAM SimulatePrincipalPolicy: actions that are needed and not allowed; none: not asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub denied_actions: Option<Vec<String>>,
 }
 
 /// A zone.

@@ -48,7 +48,9 @@ impl Wanted {
 
 /// Tags of an activation of ours.
 pub fn tags(cluster_name: &str, cluster_arn: &str) -> BTreeMap<String, String> {
-    [(CLUSTER_ARN, cluster_arn), (CLUSTER_NAME, cluster_name), (MADE_BY, HANDOVER)].map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+    [(CLUSTER_ARN, cluster_arn), (CLUSTER_NAME, cluster_name), (MADE_BY, HANDOVER)]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// Name of a role with its path, by its ARN: what stands behind `role/`.
@@ -82,7 +84,8 @@ mod tests {
 
     fn activation(change: impl Fn(&mut Activation)) -> Activation {
         let tags = tags("shop", ARN).into_iter().map(|(key, value)| Tag { key, value }).collect();
-        let mut made = Activation { registration_limit: 5, registrations_count: 4, expiration_date: Some(100.0), tags, ..Activation::default() };
+        let mut made =
+            Activation { registration_limit: 5, registrations_count: 4, expiration_date: Some(100.0), tags, ..Activation::default() };
         change(&mut made);
         made
     }

@@ -74,20 +74,25 @@ pub fn documents(known: &Known<'_>) -> Handover {
     if pool.nodes() < 2 {
         let networks: Vec<String> = pool.cidrs.iter().map(ToString::to_string).collect();
         let what = format!("have room for {} node with {} pods", pool.nodes(), pool.pods());
-        all.findings.push(
-            Finding::warning("cilium.pool-small", networks.join(", "), what)
-                .fix("add a network to remoteNetworkConfig.remotePodNetworks before Cilium is installed: it cannot be cut in another way later"),
-        );
+        all.findings.push(Finding::warning("cilium.pool-small", networks.join(", "), what).fix(
+            "add a network to remoteNetworkConfig.remotePodNetworks before Cilium is installed: it cannot be cut in another way later",
+        ));
     }
     let comments = [
         format!("Cilium on the hybrid nodes of EKS cluster {} in {}.", known.name(), known.region()),
-        format!("For EKS's build, {} or later; upstream's and earlier ones know no gateways (CiliumVTEPConfig).", FIRST_VERSIONS.join(", ")),
+        format!(
+            "For EKS's build, {} or later; upstream's and earlier ones know no gateways (CiliumVTEPConfig).",
+            FIRST_VERSIONS.join(", ")
+        ),
         format!("Room for {} nodes with {} pods each. Cilium cannot change the mask later.", pool.nodes(), pool.pods()),
     ];
     all.documents.push(Document::new(Kind::Cilium, "cilium-values.yaml", values(&pool).document(&comments)));
     all.steps.push(Step::new(
         format!("Install Cilium once the first machine has joined ({} or later)", FIRST_VERSIONS.join(", ")),
-        [format!("helm upgrade --install cilium {CHART} --version {} --namespace kube-system --values cilium-values.yaml", FIRST_VERSIONS[1])],
+        [format!(
+            "helm upgrade --install cilium {CHART} --version {} --namespace kube-system --values cilium-values.yaml",
+            FIRST_VERSIONS[1]
+        )],
     ));
     all
 }

@@ -53,5 +53,6 @@ pub fn documents(known: &Known<'_>) -> Handover {
 }
 
 fn unknown(what: &str) -> Finding {
-    Finding::error("gateway.unknown", TEMPLATE, format!("is not written: {what} is not known")).fix("make the cluster first: hybridge cluster create -f FILE")
+    Finding::error("gateway.unknown", TEMPLATE, format!("is not written: {what} is not known"))
+        .fix("make the cluster first: hybridge cluster create -f FILE")
 }

@@ -20,7 +20,8 @@ pub fn documents(known: &Known<'_>) -> Handover {
     }
     if known.interfaces().is_empty() {
         let what = "names subnets in place of the control plane's addresses, which are not known yet";
-        all.findings.push(Finding::warning("firewall.no-interfaces", "firewall.md", what).fix("run handover again when the cluster is there"));
+        all.findings
+            .push(Finding::warning("firewall.no-interfaces", "firewall.md", what).fix("run handover again when the cluster is there"));
     }
     let rules = rules(known);
     all.documents.push(Document::new(Kind::Firewall, "firewall.md", sheet::markdown(known, &rules)));

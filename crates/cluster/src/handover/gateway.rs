@@ -64,9 +64,18 @@ fn in_the_way(known: &Known<'_>, tables: &[&str]) -> Option<Finding> {
     let ours = known.world.route_tables.iter().filter(|table| tables.contains(&table.route_table_id.as_str()));
     let foreign = |route: &crate::world::Route| {
         let pods = route.destination_cidr_block.parse().is_ok_and(|to| known.cluster.pod_cidrs.contains(&to));
-        pods && (!route.gateway_id.is_empty() || !route.transit_gateway_id.is_empty() || !route.vpc_peering_connection_id.is_empty() || !route.core_network_arn.is_empty())
+        pods && (!route.gateway_id.is_empty()
+            || !route.transit_gateway_id.is_empty()
+            || !route.vpc_peering_connection_id.is_empty()
+            || !route.core_network_arn.is_empty())
     };
-    let there = ours.flat_map(|table| table.routes.iter().filter(|route| foreign(route)).map(move |route| format!("{} in {}", route.destination_cidr_block, table.route_table_id)));
+    let there = ours.flat_map(|table| {
+        table
+            .routes
+            .iter()
+            .filter(|route| foreign(route))
+            .map(move |route| format!("{} in {}", route.destination_cidr_block, table.route_table_id))
+    });
     let mut there: Vec<String> = there.collect();
     let planned = known.cluster.gateway.is_some() && !known.cluster.annotations.pod_routes_by_gateway;
     if there.is_empty() && !planned {

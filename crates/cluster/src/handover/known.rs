@@ -141,7 +141,9 @@ impl<'a> Known<'a> {
             let mut subnets = self.world.subnets.iter().filter(|subnet| subnet.availability_zone == zone);
             subnets.find(|subnet| made.contains(&subnet.subnet_id.as_str())).map(|subnet| subnet.subnet_id.as_str())
         };
-        let id = |subnet: &'a ClusterSubnet| subnet.id.as_deref().or_else(|| of_zone(&subnet.zone)).or_else(|| self.made("SubnetPrivate", &subnet.zone));
+        let id = |subnet: &'a ClusterSubnet| {
+            subnet.id.as_deref().or_else(|| of_zone(&subnet.zone)).or_else(|| self.made("SubnetPrivate", &subnet.zone))
+        };
         self.cluster.vpc.private.iter().map(|subnet| (id(subnet), subnet.zone.as_str())).collect()
     }
 
@@ -169,7 +171,9 @@ impl<'a> Known<'a> {
             return found;
         }
         let made = self.world.deployed.iter().flat_map(|deployed| &deployed.stack_resources);
-        made.filter(|resource| resource.resource_type == "AWS::EC2::RouteTable").filter_map(|made| filled(&made.physical_resource_id)).collect()
+        made.filter(|resource| resource.resource_type == "AWS::EC2::RouteTable")
+            .filter_map(|made| filled(&made.physical_resource_id))
+            .collect()
     }
 
     /// The route table of a subnet: its own, else the VPC's main one.

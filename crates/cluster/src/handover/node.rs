@@ -31,13 +31,22 @@ pub enum Credentials<'a> {
 /// The NodeConfigs: one for all machines of an activation, one for each certificate.
 pub fn documents(known: &Known<'_>, credentials: &Credentials<'_>) -> Handover {
     match (known.provider(), credentials) {
-        (None, _) => missing("node.remote-networks", known, "the file has no remoteNetworkConfig, so the cluster takes no nodes from outside", "write remoteNetworkConfig with remoteNodeNetworks into the file, and hybridge cluster update -f FILE"),
+        (None, _) => missing(
+            "node.remote-networks",
+            known,
+            "the file has no remoteNetworkConfig, so the cluster takes no nodes from outside",
+            "write remoteNetworkConfig with remoteNodeNetworks into the file, and hybridge cluster update -f FILE",
+        ),
         (Some(Provider::Ssm), Credentials::Activation { id, code }) => by_activation(known, id, *code),
         (Some(Provider::Ssm), _) => {
             let mut none = Handover::default();
             none.findings.push(
-                Finding::warning("node.no-activation", "nodeconfig.yaml", "is not written: machines need an activation of Systems Manager to come in")
-                    .fix("--activation MACHINES makes one"),
+                Finding::warning(
+                    "node.no-activation",
+                    "nodeconfig.yaml",
+                    "is not written: machines need an activation of Systems Manager to come in",
+                )
+                .fix("--activation MACHINES makes one"),
             );
             none
         }
@@ -70,11 +79,8 @@ fn by_activation(known: &Known<'_>, id: &str, code: Option<&str>) -> Handover {
 
 fn by_certificate(known: &Known<'_>, names: &[String]) -> Handover {
     let (Some(anchor), Some(profile), Some(role)) = (known.trust_anchor_arn(), known.profile_arn(), known.role_arn()) else {
-        let lacking = [
-            ("the trust anchor", known.trust_anchor_arn()),
-            ("the profile", known.profile_arn()),
-            ("the role", known.role_arn()),
-        ];
+        let lacking =
+            [("the trust anchor", known.trust_anchor_arn()), ("the profile", known.profile_arn()), ("the role", known.role_arn())];
         let lacking: Vec<_> = lacking.iter().filter(|(_, arn)| arn.is_none()).map(|(what, _)| *what).collect();
         let what = format!("no stack of the cluster has an output with the ARN of {}", lacking.join(", "));
         let fix = "make the cluster first (hybridge cluster create -f FILE), or give what exists: remoteNetworkConfig.iam.roleARN and the annotations hybridge/trust-anchor-arn and hybridge/profile-arn";
@@ -102,13 +108,16 @@ fn by_certificate(known: &Known<'_>, names: &[String]) -> Handover {
     let mut all = Handover::default();
     if names.is_empty() {
         all.documents.push(one(PLACEHOLDER, "nodeconfig.yaml"));
-        let what = format!("On each machine, as root, with nodeconfig.yaml there, {PLACEHOLDER} replaced by the certificate's common name, and the certificate with its key as /etc/iam/pki/server.pem and server.key");
+        let what = format!(
+            "On each machine, as root, with nodeconfig.yaml there, {PLACEHOLDER} replaced by the certificate's common name, and the certificate with its key as /etc/iam/pki/server.pem and server.key"
+        );
         all.steps.push(join(known, &what, "iam-ra", "nodeconfig.yaml"));
     }
     for name in names {
         let file = format!("nodeconfig-{name}.yaml");
         all.documents.push(one(name, &file));
-        let what = format!("On {name}, as root, with {file} there, and its certificate with the key as /etc/iam/pki/server.pem and server.key");
+        let what =
+            format!("On {name}, as root, with {file} there, and its certificate with the key as /etc/iam/pki/server.pem and server.key");
         all.steps.push(join(known, &what, "iam-ra", &file));
     }
     all
@@ -142,9 +151,5 @@ fn config(known: &Known<'_>, hybrid: Yaml) -> Yaml {
         let config = Yaml::Map(vec![("maxPods", Yaml::Number(pods.into()))]);
         spec.push(("kubelet", Yaml::Map(vec![("config", config)])));
     }
-    Yaml::Map(vec![
-        ("apiVersion", Yaml::text("node.eks.aws/v1alpha1")),
-        ("kind", Yaml::text("NodeConfig")),
-        ("spec", Yaml::Map(spec)),
-    ])
+    Yaml::Map(vec![("apiVersion", Yaml::text("node.eks.aws/v1alpha1")), ("kind", Yaml::text("NodeConfig")), ("spec", Yaml::Map(spec))])
 }

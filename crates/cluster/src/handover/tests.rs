@@ -12,7 +12,12 @@ pub(super) fn cluster(provider: Provider) -> Cluster {
     let mut config = ClusterConfig::default();
     config.metadata.name = "shop".to_owned();
     config.metadata.region = "eu-central-1".to_owned();
-    let subnet = |zone: &str, cidr: &str| ClusterSubnet { name: zone.to_owned(), zone: zone.to_owned(), cidr: Some(cidr.parse().unwrap()), ..ClusterSubnet::default() };
+    let subnet = |zone: &str, cidr: &str| ClusterSubnet {
+        name: zone.to_owned(),
+        zone: zone.to_owned(),
+        cidr: Some(cidr.parse().unwrap()),
+        ..ClusterSubnet::default()
+    };
     Cluster {
         config,
         annotations: Annotations { pod_routes_by_gateway: true, ..Annotations::default() },
@@ -154,7 +159,8 @@ fn every_certificate_has_a_nodeconfig_and_a_template_stands_for_those_to_come() 
 fn an_activations_code_stands_in_a_private_document_and_nowhere_else() {
     let all = hand_over(&cluster(Provider::Ssm), &world(), &ALL.into(), &ACTIVATION);
     let code = "s3cret-activation-code-0001";
-    let with: Vec<_> = all.documents.iter().filter(|document| document.content.contains(code)).map(|it| (it.name.as_str(), it.private)).collect();
+    let with: Vec<_> =
+        all.documents.iter().filter(|document| document.content.contains(code)).map(|it| (it.name.as_str(), it.private)).collect();
     assert_eq!(with, [("nodeconfig.yaml", true)]);
     assert!(!format!("{all:?}").contains(code), "Debug shows it");
     let known_elsewhere = Credentials::Activation { id: "57be8cce-1137-32d4-ce32-ba044ea5df48", code: None };
@@ -199,7 +205,9 @@ fn given_arns_are_taken_before_those_of_stacks() {
 #[test]
 fn nodes_of_a_private_cluster_are_told_what_others_ask_of_eks() {
     let mut private = cluster(Provider::Ssm);
-    let has = |cluster: &Cluster, key: &str| named(&hand_over(cluster, &world(), &[Kind::Node].into(), &ACTIVATION), "nodeconfig.yaml").contains(key);
+    let has = |cluster: &Cluster, key: &str| {
+        named(&hand_over(cluster, &world(), &[Kind::Node].into(), &ACTIVATION), "nodeconfig.yaml").contains(key)
+    };
     for key in ["apiServerEndpoint", "certificateAuthority", "cidr: 172.20.0.0/16"] {
         private.config.private_cluster.enabled = false;
         assert!(!has(&private, key), "{key}");
@@ -248,7 +256,11 @@ fn routes_to_pods_that_lead_elsewhere_are_told() {
     let route = |cidr: &str| Route { destination_cidr_block: cidr.to_owned(), transit_gateway_id: "tgw-1".to_owned(), ..Route::default() };
     assert_eq!(told(&|_, world| world.route_tables[0].routes.push(route("10.80.0.0/16"))), [] as [&str; 0]);
     assert_eq!(told(&|_, world| world.route_tables[0].routes.push(route("10.85.0.0/16"))), ["gateway.pod-routes"]);
-    assert_eq!(told(&|_, world| world.route_tables[3].routes.push(route("10.85.0.0/16"))), [] as [&str; 0], "it is no table of the cluster");
+    assert_eq!(
+        told(&|_, world| world.route_tables[3].routes.push(route("10.85.0.0/16"))),
+        [] as [&str; 0],
+        "it is no table of the cluster"
+    );
     assert_eq!(told(&|cluster, _| cluster.annotations.pod_routes_by_gateway = false), ["gateway.pod-routes"]);
 }
 
@@ -262,7 +274,12 @@ fn gateways_get_subnets_of_their_own_where_the_file_asks_for_them() {
     insta::assert_snapshot!("gateway-subnets", serde_json::to_string_pretty(&subnets).unwrap());
 
     let mut there = world();
-    there.subnets.push(Subnet { subnet_id: "subnet-there".into(), vpc_id: "vpc-0a1b2c3d4e5f60001".into(), cidr_block: "10.0.255.0/28".into(), ..Subnet::default() });
+    there.subnets.push(Subnet {
+        subnet_id: "subnet-there".into(),
+        vpc_id: "vpc-0a1b2c3d4e5f60001".into(),
+        cidr_block: "10.0.255.0/28".into(),
+        ..Subnet::default()
+    });
     let resources = |world: &World| cloud::template(&Known::new(&asked, world)).unwrap().0.resources;
     assert!(!resources(&there).contains_key("GatewaySubnetEUCENTRAL1A"), "somebody else has made it");
     there.subnets[2].tags.push(Tag { key: "aws:cloudformation:stack-name".into(), value: "hybridge-shop-gateway".into() });

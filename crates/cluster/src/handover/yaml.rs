@@ -76,11 +76,7 @@ fn quoted(text: &str) -> String {
     let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'/');
     let middle = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/:-+=,".contains(&byte)) && !text.ends_with(':');
     let word = WORDS.contains(&text.to_ascii_lowercase().as_str());
-    if network || (begins && middle && !word) {
-        text.to_owned()
-    } else {
-        serde_json::to_string(text).expect("text is always JSON")
-    }
+    if network || (begins && middle && !word) { text.to_owned() } else { serde_json::to_string(text).expect("text is always JSON") }
 }
 
 #[cfg(test)]
@@ -118,9 +114,6 @@ mod tests {
             ("a", Yaml::Map(vec![("b", Yaml::Number(1)), ("c", Yaml::List(vec![]))])),
             ("d", Yaml::List(vec![Yaml::text("x"), Yaml::Map(vec![("k", Yaml::Bool(true)), ("l", Yaml::texts(["z"]))])])),
         ]);
-        assert_eq!(
-            tree.document(&["Why.".to_owned()]),
-            "# Why.\na:\n  b: 1\n  c: []\nd:\n  - x\n  - k: true\n    l:\n      - z\n"
-        );
+        assert_eq!(tree.document(&["Why.".to_owned()]), "# Why.\na:\n  b: 1\n  c: []\nd:\n  - x\n  - k: true\n    l:\n      - z\n");
     }
 }

@@ -24,24 +24,42 @@ const fn call(actions: &'static str, commands: &'static [Command]) -> Call {
 /// All of them.
 pub const CALLS: &[Call] = &[
     call("sts:GetCallerIdentity", ALL),
-    call("eks:DescribeCluster eks:ListAccessEntries eks:DescribeAccessEntry eks:ListAssociatedAccessPolicies eks:ListAddons eks:DescribeAddon", ALL),
+    call(
+        "eks:DescribeCluster eks:ListAccessEntries eks:DescribeAccessEntry eks:ListAssociatedAccessPolicies eks:ListAddons eks:DescribeAddon",
+        ALL,
+    ),
     call("eks:ListClusters", &[Get, Create]),
     call("eks:DescribeClusterVersions", LOOK),
     call("eks:ListNodegroups eks:DescribeNodegroup eks:ListPodIdentityAssociations", ALL),
-    call("eks:DescribeAddonVersions eks:CreateAddon eks:UpdateAddon eks:CreateAccessEntry eks:UpdateAccessEntry eks:AssociateAccessPolicy eks:CreatePodIdentityAssociation eks:TagResource", &[Create, Update]),
+    call(
+        "eks:DescribeAddonVersions eks:CreateAddon eks:UpdateAddon eks:CreateAccessEntry eks:UpdateAccessEntry eks:AssociateAccessPolicy eks:CreatePodIdentityAssociation eks:TagResource",
+        &[Create, Update],
+    ),
     call("eks:UpdateClusterConfig eks:UpdateClusterVersion", &[Create, Update]),
     call("eks:DescribeUpdate eks:DeleteAccessEntry eks:DisassociateAccessPolicy eks:DeleteAddon eks:DeletePodIdentityAssociation", DO),
     call("cloudformation:DescribeStacks cloudformation:ListStacks cloudformation:GetTemplate cloudformation:ListStackResources", ALL),
-    call("cloudformation:CreateChangeSet cloudformation:DescribeChangeSet cloudformation:ExecuteChangeSet cloudformation:DeleteChangeSet cloudformation:TagResource cloudformation:ContinueUpdateRollback", &[Create, Update]),
+    call(
+        "cloudformation:CreateChangeSet cloudformation:DescribeChangeSet cloudformation:ExecuteChangeSet cloudformation:DeleteChangeSet cloudformation:TagResource cloudformation:ContinueUpdateRollback",
+        &[Create, Update],
+    ),
     call("cloudformation:DescribeStackEvents cloudformation:DeleteStack cloudformation:UpdateTerminationProtection", DO),
-    call("cloudformation:DetectStackDrift cloudformation:DetectStackResourceDrift cloudformation:DescribeStackDriftDetectionStatus cloudformation:DescribeStackResourceDrifts", &[Drift]),
+    call(
+        "cloudformation:DetectStackDrift cloudformation:DetectStackResourceDrift cloudformation:DescribeStackDriftDetectionStatus cloudformation:DescribeStackResourceDrifts",
+        &[Drift],
+    ),
     call("s3:PutObject s3:GetObject s3:DeleteObject", &[Create, Update]),
     call("ec2:DescribeAvailabilityZones ec2:DescribeVpcEndpointServices", &[Plan, Create, Update]),
-    call("ec2:DescribeVpcs ec2:DescribeVpcAttribute ec2:DescribeSubnets ec2:DescribeRouteTables ec2:DescribeSecurityGroups ec2:DescribeNetworkAcls ec2:DescribeNetworkInterfaces ec2:DescribeVpcEndpoints", LOOK),
+    call(
+        "ec2:DescribeVpcs ec2:DescribeVpcAttribute ec2:DescribeSubnets ec2:DescribeRouteTables ec2:DescribeSecurityGroups ec2:DescribeNetworkAcls ec2:DescribeNetworkInterfaces ec2:DescribeVpcEndpoints",
+        LOOK,
+    ),
     call("ec2:DescribeTransitGateways ec2:DescribeTransitGatewayAttachments ec2:SearchTransitGatewayRoutes ec2:DescribeVpnGateways", LOOK),
     call("route53resolver:ListResolverEndpoints route53resolver:ListResolverEndpointIpAddresses", LOOK),
     call("iam:GetRole iam:ListAttachedRolePolicies iam:ListRolePolicies iam:GetRolePolicy iam:SimulatePrincipalPolicy", LOOK),
-    call("iam:ListOpenIDConnectProviders iam:GetOpenIDConnectProvider iam:CreateOpenIDConnectProvider iam:TagOpenIDConnectProvider", &[Create, Update]),
+    call(
+        "iam:ListOpenIDConnectProviders iam:GetOpenIDConnectProvider iam:CreateOpenIDConnectProvider iam:TagOpenIDConnectProvider",
+        &[Create, Update],
+    ),
     call("iam:ListOpenIDConnectProviders iam:GetOpenIDConnectProvider iam:DeleteOpenIDConnectProvider", &[Delete]),
     call("iam:PassRole", &[Create, Update, Handover]),
     call("rolesanywhere:GetProfile rolesanywhere:GetTrustAnchor rolesanywhere:ListProfiles rolesanywhere:ListTrustAnchors", LOOK),

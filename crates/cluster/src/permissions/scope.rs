@@ -104,7 +104,16 @@ impl Scope<'_> {
                 let arn = format!("arn:{}:eks:{}:{}:cluster/{}", self.partition, self.region, self.account, self.cluster);
                 Some(json!({ "StringLike": { "aws:ResourceTag/EKSClusterARN": arn } }))
             }
-            On::All | On::Cluster | On::Stacks | On::Roles | On::ServiceRoles | On::Iam | On::OpenIdConnect | On::RolesAnywhere | On::Bucket | On::Nothing => None,
+            On::All
+            | On::Cluster
+            | On::Stacks
+            | On::Roles
+            | On::ServiceRoles
+            | On::Iam
+            | On::OpenIdConnect
+            | On::RolesAnywhere
+            | On::Bucket
+            | On::Nothing => None,
         }
     }
 }

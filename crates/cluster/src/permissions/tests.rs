@@ -70,7 +70,10 @@ fn what_can_be_limited_to_the_cluster_is() {
     assert_eq!(of("cloudformation:DeleteStack")["Resource"][0], "arn:aws:cloudformation:eu-central-1:111122223333:stack/eksctl-shop-*/*");
     assert_eq!(of("iam:DeleteRole")["Resource"][0], "arn:aws:iam::111122223333:role/eksctl-shop-*");
     assert_eq!(of("ec2:DeleteVpc")["Condition"]["StringEquals"]["aws:RequestedRegion"], "eu-central-1");
-    assert_eq!(of("ssm:DeregisterManagedInstance")["Condition"]["StringLike"]["aws:ResourceTag/EKSClusterARN"], "arn:aws:eks:eu-central-1:111122223333:cluster/shop");
+    assert_eq!(
+        of("ssm:DeregisterManagedInstance")["Condition"]["StringLike"]["aws:ResourceTag/EKSClusterARN"],
+        "arn:aws:eks:eu-central-1:111122223333:cluster/shop"
+    );
 }
 
 #[test]
@@ -87,7 +90,8 @@ fn every_action_is_known_by_its_service() {
     for command in Command::ALL {
         for action in actions(command, &BTreeSet::new()) {
             let (service, name) = action.split_once(':').unwrap();
-            let known = ["cloudformation", "ec2", "eks", "iam", "kms", "rolesanywhere", "route53resolver", "s3", "ssm", "sts"].contains(&service);
+            let known =
+                ["cloudformation", "ec2", "eks", "iam", "kms", "rolesanywhere", "route53resolver", "s3", "ssm", "sts"].contains(&service);
             assert!(known && name.starts_with(char::is_uppercase), "{action}");
         }
     }

@@ -18,7 +18,9 @@ pub(super) fn documents(known: &Known<'_>) -> Handover {
     let role = given.or_else(|| known.resource("AutoModeNodeRole"));
     if role.is_none() {
         let what = format!("has {ROLE} where the role of Auto Mode's nodes belongs, which is not known");
-        all.findings.push(Finding::warning("gateway.node-role", FILE, what).fix("kubectl get nodeclass default -o jsonpath='{.spec.role}' prints it"));
+        all.findings.push(
+            Finding::warning("gateway.node-role", FILE, what).fix("kubectl get nodeclass default -o jsonpath='{.spec.role}' prints it"),
+        );
     }
     let comments = [
         format!("Nodes of EKS Auto Mode for the gateways of cluster {}.", known.name()),
@@ -72,7 +74,8 @@ fn node_pool() -> Yaml {
         one_of("kubernetes.io/arch", &["amd64"]),
         one_of("kubernetes.io/os", &["linux"]),
     ];
-    let taint = Yaml::Map(vec![("key", Yaml::text(gateway::NODE_LABEL)), ("value", Yaml::text("true")), ("effect", Yaml::text("NoSchedule"))]);
+    let taint =
+        Yaml::Map(vec![("key", Yaml::text(gateway::NODE_LABEL)), ("value", Yaml::text("true")), ("effect", Yaml::text("NoSchedule"))]);
     let spec = Yaml::Map(vec![
         ("expireAfter", Yaml::text(LIFE)),
         ("nodeClassRef", class),

@@ -24,7 +24,10 @@ pub(super) fn documents(known: &Known<'_>) -> Handover {
         Ok(merged) => merged,
         Err(why) => {
             let what = format!("is not written: the add-on's configurationValues {why}");
-            all.findings.push(Finding::error("gateway.vpc-cni", FILE, what).fix(format!("add the hybrid pods' networks to env.{VARIABLE} of add-on {ADDON} yourself")));
+            all.findings.push(
+                Finding::error("gateway.vpc-cni", FILE, what)
+                    .fix(format!("add the hybrid pods' networks to env.{VARIABLE} of add-on {ADDON} yourself")),
+            );
             return all;
         }
     };
@@ -45,7 +48,9 @@ pub(super) fn documents(known: &Known<'_>) -> Handover {
 /// The DaemonSet is not EKS's: its variable is set where it is.
 fn without_addon(known: &Known<'_>) -> Handover {
     let cidrs: Vec<String> = known.cluster.pod_cidrs.iter().map(ToString::to_string).collect();
-    let what = format!("Let VPC CNI leave senders of packets to hybrid pods as they are (it is no add-on here; keep what {VARIABLE} has already; leave this out where no VPC CNI runs)");
+    let what = format!(
+        "Let VPC CNI leave senders of packets to hybrid pods as they are (it is no add-on here; keep what {VARIABLE} has already; leave this out where no VPC CNI runs)"
+    );
     let commands = [
         format!("kubectl set env daemonset aws-node -n kube-system --list | grep {VARIABLE}"),
         format!("kubectl set env daemonset aws-node -n kube-system {VARIABLE}={}", cidrs.join(",")),
@@ -61,7 +66,9 @@ fn merged(configuration: &str, cidrs: &[Cidr4]) -> Result<Value, String> {
     let mut networks: Vec<String> = match env.get(VARIABLE) {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::String(text)) => text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect(),
-        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => return Err(format!("have an env.{VARIABLE} that is no text")),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            return Err(format!("have an env.{VARIABLE} that is no text"));
+        }
     };
     for cidr in cidrs {
         let there = networks.iter().any(|network| network.parse::<Cidr4>().is_ok_and(|network| network.covers(*cidr)));
@@ -116,7 +123,11 @@ mod tests {
             ("{}", &["10.85.0.0/16", "10.86.0.0/16"], "10.85.0.0/16,10.86.0.0/16"),
             (r#"{"env":{"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS":"172.31.0.0/16"}}"#, &["10.85.0.0/16"], "172.31.0.0/16,10.85.0.0/16"),
             (r#"{"env":{"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS":"10.0.0.0/8"}}"#, &["10.85.0.0/16"], "10.0.0.0/8"),
-            ("env:\n  AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: 172.31.0.0/16, 172.30.0.0/16\n", &["10.85.0.0/16"], "172.31.0.0/16,172.30.0.0/16,10.85.0.0/16"),
+            (
+                "env:\n  AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS: 172.31.0.0/16, 172.30.0.0/16\n",
+                &["10.85.0.0/16"],
+                "172.31.0.0/16,172.30.0.0/16,10.85.0.0/16",
+            ),
         ] {
             assert_eq!(variable(configuration, cidrs).as_deref(), Ok(expected), "{configuration}");
         }
@@ -125,15 +136,24 @@ mod tests {
     #[test]
     fn everything_else_stays() {
         let cidrs = ["10.85.0.0/16".parse().unwrap()];
-        for configuration in [r#"{"enableNetworkPolicy":"true","env":{"WARM_IP_TARGET":"5"}}"#, "enableNetworkPolicy: \"true\"\nenv: {WARM_IP_TARGET: \"5\"}\n"] {
+        for configuration in [
+            r#"{"enableNetworkPolicy":"true","env":{"WARM_IP_TARGET":"5"}}"#,
+            "enableNetworkPolicy: \"true\"\nenv: {WARM_IP_TARGET: \"5\"}\n",
+        ] {
             let values = merged(configuration, &cidrs).unwrap();
-            assert_eq!(values, serde_json::json!({"enableNetworkPolicy": "true", "env": {"WARM_IP_TARGET": "5", VARIABLE: "10.85.0.0/16"}}), "{configuration}");
+            assert_eq!(
+                values,
+                serde_json::json!({"enableNetworkPolicy": "true", "env": {"WARM_IP_TARGET": "5", VARIABLE: "10.85.0.0/16"}}),
+                "{configuration}"
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_merged_is_refused_and_not_written_over() {
-        for configuration in ["[]", "text", "env: 1", r#"{"env":{"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS":["10.0.0.0/8"]}}"#, "a: [", "a: 1\na: 2\n"] {
+        for configuration in
+            ["[]", "text", "env: 1", r#"{"env":{"AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS":["10.0.0.0/8"]}}"#, "a: [", "a: 1\na: 2\n"]
+        {
             assert!(variable(configuration, &["10.85.0.0/16"]).is_err(), "{configuration}");
         }
     }

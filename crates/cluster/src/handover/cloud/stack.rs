@@ -86,7 +86,9 @@ fn role(known: &Known<'_>, tables: &[&str], template: &mut Template) {
     let statement = |actions: &[&str], resources: Value| {
         Value::object([("Effect", Value::from("Allow")), ("Action", Value::list(actions.iter().copied())), ("Resource", resources)])
     };
-    let arns = tables.iter().map(|table| Value::sub(format!("arn:${{AWS::Partition}}:ec2:${{AWS::Region}}:${{AWS::AccountId}}:route-table/{table}")));
+    let arns = tables
+        .iter()
+        .map(|table| Value::sub(format!("arn:${{AWS::Partition}}:ec2:${{AWS::Region}}:${{AWS::AccountId}}:route-table/{table}")));
     let statements = [
         statement(&["ec2:DescribeInstances", "ec2:DescribeRouteTables"], "*".into()),
         statement(&["ec2:CreateRoute", "ec2:ReplaceRoute"], Value::list(arns)),
@@ -117,7 +119,8 @@ fn role(known: &Known<'_>, tables: &[&str], template: &mut Template) {
     template.add("GatewayPodIdentity", association);
     // Auto Mode has the agent built in.
     let agent = "eks-pod-identity-agent";
-    let there = known.world.addons.iter().any(|addon| addon.addon_name == agent) || known.cluster.config.addons.iter().any(|addon| addon.name == agent);
+    let there = known.world.addons.iter().any(|addon| addon.addon_name == agent)
+        || known.cluster.config.addons.iter().any(|addon| addon.name == agent);
     if !there && !known.cluster.auto_mode() {
         let addon = Resource::new("AWS::EKS::Addon").set("ClusterName", known.name()).set("AddonName", agent);
         template.add("PodIdentityAgent", addon);

@@ -22,7 +22,9 @@ pub(super) fn add(known: &Known<'_>, vpc: &str, template: &mut Template, finding
     let places = known.private_subnets();
     if asked.len() > places.len() {
         let what = format!("has {} networks for {} zones with a private subnet", asked.len(), places.len());
-        return Err(Finding::error("gateway.subnets", "hybridge/gateway-subnets", what).fix("write one for each zone at most, in the zones' order"));
+        return Err(
+            Finding::error("gateway.subnets", "hybridge/gateway-subnets", what).fix("write one for each zone at most, in the zones' order")
+        );
     }
     let mut found = Vec::new();
     for (text, (neighbour, zone)) in asked.iter().zip(places) {

@@ -83,7 +83,8 @@ impl Places {
     fn new(known: &Known<'_>) -> Self {
         let texts = |cidrs: &[hybridge_model::Cidr4]| cidrs.iter().map(ToString::to_string).collect::<Vec<_>>();
         let vpc = texts(&known.vpc_cidrs());
-        let mut control_plane: Vec<String> = known.interfaces().iter().map(|interface| format!("{}/32", interface.private_ip_address)).collect();
+        let mut control_plane: Vec<String> =
+            known.interfaces().iter().map(|interface| format!("{}/32", interface.private_ip_address)).collect();
         if control_plane.is_empty() {
             let subnets = known.cluster.vpc.private.iter().chain(&known.cluster.vpc.public);
             control_plane = subnets.filter_map(|subnet| subnet.cidr).map(|cidr| cidr.to_string()).collect();
@@ -112,7 +113,8 @@ fn by_private_endpoint(known: &Known<'_>) -> bool {
         Some(live) => live.resources_vpc_config.endpoint_private_access && !live.resources_vpc_config.endpoint_public_access,
         None => {
             let endpoints = &known.cluster.config.vpc.cluster_endpoints;
-            known.cluster.config.private_cluster.enabled || (endpoints.private_access == Some(true) && endpoints.public_access == Some(false))
+            known.cluster.config.private_cluster.enabled
+                || (endpoints.private_access == Some(true) && endpoints.public_access == Some(false))
         }
     }
 }
@@ -162,7 +164,13 @@ fn credentials(known: &Known<'_>, places: &Places) -> Vec<Rule> {
     rules.push(rule(Direction::Out, https, &from, &[host("sts")], "roles of service accounts (IRSA), if they are used"));
     let purpose = "EKS Pod Identity, if it is used";
     rules.push(rule(Direction::Out, https, &places.nodes, &[host("eks-auth")], purpose));
-    let registry = [format!("api.ecr.{}.{}", known.region(), known.dns_suffix()), format!("*.dkr.ecr.{}.{}", known.region(), known.dns_suffix()), format!("*.s3.{}.{}", known.region(), known.dns_suffix()), "public.ecr.aws".to_owned(), "*.cloudfront.net".to_owned()];
+    let registry = [
+        format!("api.ecr.{}.{}", known.region(), known.dns_suffix()),
+        format!("*.dkr.ecr.{}.{}", known.region(), known.dns_suffix()),
+        format!("*.s3.{}.{}", known.region(), known.dns_suffix()),
+        "public.ecr.aws".to_owned(),
+        "*.cloudfront.net".to_owned(),
+    ];
     rules.push(rule(Direction::Out, https, &places.nodes, &registry, "images from ECR and ECR Public, such as Cilium's"));
     rules
 }
@@ -177,12 +185,19 @@ fn pods(known: &Known<'_>, places: &Places) -> Vec<Rule> {
         return rules;
     }
     rules.push(rule(Direction::Within, ("tcp+udp", "53"), &places.pods, &places.pods, "DNS, as far as firewalls see packets of pods"));
-    let purpose = format!("tunnels between gateways ({}) and hybrid nodes, which carry all packets between VPC and hybrid pods", gateway::RELEASE);
+    let purpose =
+        format!("tunnels between gateways ({}) and hybrid nodes, which carry all packets between VPC and hybrid pods", gateway::RELEASE);
     let tunnel = ("udp", "8472");
     rules.push(rule(Direction::In, tunnel, &places.gateways, &places.nodes, &purpose));
     rules.push(rule(Direction::Out, tunnel, &places.nodes, &places.gateways, &purpose));
     if !gateway_carries(known) {
-        rules.push(rule(Direction::Both, ("tcp+udp", "53"), &places.pods, &places.vpc, "DNS between hybrid and cloud pods, without gateways"));
+        rules.push(rule(
+            Direction::Both,
+            ("tcp+udp", "53"),
+            &places.pods,
+            &places.vpc,
+            "DNS between hybrid and cloud pods, without gateways",
+        ));
     }
     rules
 }
@@ -195,7 +210,9 @@ fn installing(known: &Known<'_>, places: &Places) -> Vec<Rule> {
         (regional("api.ecr"), "images"),
     ];
     match known.provider() {
-        Some(Provider::Ssm) => hosts.push((format!("amazon-ssm-{}.s3.{}.{}", known.region(), known.region(), known.dns_suffix()), "Systems Manager's agent")),
+        Some(Provider::Ssm) => {
+            hosts.push((format!("amazon-ssm-{}.s3.{}.{}", known.region(), known.region(), known.dns_suffix()), "Systems Manager's agent"))
+        }
         Some(Provider::Ira) => hosts.push(("rolesanywhere.amazonaws.com".to_owned(), "the signing helper of IAM Roles Anywhere")),
         None => {}
     }

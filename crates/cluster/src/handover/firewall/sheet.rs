@@ -8,14 +8,17 @@ const COLUMNS: [&str; 6] = ["direction", "protocol", "ports", "from", "to", "wha
 pub(super) fn markdown(known: &Known<'_>, rules: &[Rule]) -> String {
     let interfaces = known.interfaces();
     let mut text = format!("# Firewall rules for EKS cluster {} in {}\n\n", known.name(), known.region());
-    text.push_str("Directions are as seen from the site: `out` is from the site to AWS. Answers to what is let through have to come back.\n\n");
+    text.push_str(
+        "Directions are as seen from the site: `out` is from the site to AWS. Answers to what is let through have to come back.\n\n",
+    );
     if interfaces.is_empty() {
         text.push_str("The control plane's addresses are not known yet; the networks of its subnets stand in their place.\n\n");
     } else {
         text.push_str("The control plane's addresses are those of today. An upgrade of Kubernetes may give it others of the same subnets, so let the subnets through where a firewall can take networks.\n\n");
         text.push_str("| interface | address | zone | subnet |\n|---|---|---|---|\n");
         for interface in interfaces {
-            let cells = [&interface.network_interface_id, &interface.private_ip_address, &interface.availability_zone, &interface.subnet_id];
+            let cells =
+                [&interface.network_interface_id, &interface.private_ip_address, &interface.availability_zone, &interface.subnet_id];
             text.push_str(&row(&cells.map(|cell| cell.clone())));
         }
         text.push('\n');
@@ -53,7 +56,14 @@ pub(super) fn csv(rules: &[Rule]) -> String {
 }
 
 fn cells(rule: &Rule, between: &str) -> [String; 6] {
-    [rule.direction.name().to_owned(), rule.protocol.to_owned(), rule.ports.to_owned(), rule.from.join(between), rule.to.join(between), rule.purpose.clone()]
+    [
+        rule.direction.name().to_owned(),
+        rule.protocol.to_owned(),
+        rule.ports.to_owned(),
+        rule.from.join(between),
+        rule.to.join(between),
+        rule.purpose.clone(),
+    ]
 }
 
 fn field(cell: &str) -> String {
@@ -66,7 +76,9 @@ mod tests {
 
     #[test]
     fn fields_of_csv_are_quoted_where_they_must_be() {
-        for (cell, expected) in [("plain", "plain"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""), ("two\nlines", "\"two\nlines\"")] {
+        for (cell, expected) in
+            [("plain", "plain"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""), ("two\nlines", "\"two\nlines\"")]
+        {
             assert_eq!(field(cell), expected);
         }
     }
