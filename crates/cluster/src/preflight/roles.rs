@@ -21,7 +21,7 @@ pub(super) const CHECKS: &[Check] = &[
         code: "role.actions",
         about: "given roles may do what hybrid nodes do",
         when: When::Always,
-        needs: &["SimulatePrincipalPolicy"],
+        needs: &["GetRole", "SimulatePrincipalPolicy"],
         run: actions,
     },
     Check {
@@ -96,12 +96,13 @@ fn known<'a>(view: &'a View<'_>, told: &mut Told) -> Vec<(&'a str, Provider, &'a
     if given.is_empty() {
         told.idle();
     }
-    for (arn, _) in given.iter().filter(|(arn, _)| !view.before.roles.contains_key(*arn)) {
-        if view.asked() && super::unanswered(view.before, "GetRole").is_none() {
+    let refused = super::unanswered(view.before, "GetRole").is_some();
+    for (arn, _) in given.iter().filter(|(arn, _)| !refused && !view.before.roles.contains_key(*arn)) {
+        if view.asked() {
             // That it is missing is told once, elsewhere.
             told.idle();
         } else {
-            told.unknown(*arn, "nothing is known of the role");
+            told.unknown(*arn, "IAM was not asked for the role");
         }
     }
     given.into_iter().filter_map(|(arn, provider)| Some((arn, provider, view.before.roles.get(arn)?))).collect()

@@ -299,7 +299,7 @@ fn each_fault_of_a_given_role_is_found_by_its_check() {
                 world.roles.clear();
                 world.unanswered.insert("iam:GetRole".into(), "AccessDenied".into());
             },
-            vec![("role.exists", Unknown), ("role.trust", Unknown), ("role.session", Unknown)],
+            vec![("role.exists", Unknown), ("role.trust", Unknown), ("role.actions", Unknown), ("role.session", Unknown)],
         ),
     ];
     check_cases(cases);
