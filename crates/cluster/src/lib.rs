@@ -20,6 +20,8 @@ pub mod kubeconfig;
 pub mod path;
 pub mod permissions;
 pub mod preflight;
+pub mod difference;
 pub mod resolve;
 pub mod template;
+pub mod update;
 pub mod world;

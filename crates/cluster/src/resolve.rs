@@ -11,7 +11,7 @@ use hybridge_report::Finding;
 pub use partition::{PARTITIONS, Partition};
 
 use crate::config::{Annotations, ClusterConfig, Provider, RemoteNetwork, RemoteNetworkConfig};
-use crate::world::World;
+use crate::world::{LiveCidrs, World};
 
 /// Version of Kubernetes when neither file nor EKS says one (eksctl 0.230's default).
 pub const DEFAULT_VERSION: &str = "1.34";
@@ -170,19 +170,15 @@ fn remote_networks(config: &ClusterConfig, world: &World) -> RemoteNetworkConfig
     if said.as_ref().is_some_and(|remote| remote.remote_node_networks.is_some() && remote.remote_pod_networks.is_some()) {
         return said.unwrap_or_default();
     }
-    let deployed = world.deployed.as_ref().and_then(deployed::remote_networks);
+    let deployed = world.deployed.as_ref().and_then(deployed::remote_networks).unwrap_or_default();
     let live = world.cluster.as_ref().and_then(|cluster| cluster.remote_network_config.as_ref());
-    let mut remote = said.or(deployed.clone()).unwrap_or_default();
-    let networks =
-        |live: &[crate::world::LiveCidrs]| live.iter().map(|network| RemoteNetwork { cidrs: network.cidrs.clone() }).collect::<Vec<_>>();
-    let known = live
-        .map(|live| (networks(&live.remote_node_networks), networks(&live.remote_pod_networks)))
-        .or(deployed.map(|deployed| (deployed.remote_node_networks.unwrap_or_default(), deployed.remote_pod_networks.unwrap_or_default())));
+    let networks = |live: &[LiveCidrs]| live.iter().map(|network| RemoteNetwork { cidrs: network.cidrs.clone() }).collect::<Vec<_>>();
     // Live values are younger than the stack's: eksctl changes EKS itself.
-    if let Some((nodes, pods)) = known {
-        remote.remote_node_networks.get_or_insert(nodes);
-        remote.remote_pod_networks.get_or_insert(pods);
-    }
+    let nodes = live.map(|live| networks(&live.remote_node_networks)).or(deployed.remote_node_networks.clone());
+    let pods = live.map(|live| networks(&live.remote_pod_networks)).or(deployed.remote_pod_networks.clone());
+    let mut remote = said.unwrap_or(RemoteNetworkConfig { remote_node_networks: None, remote_pod_networks: None, ..deployed });
+    remote.remote_node_networks = remote.remote_node_networks.or(nodes);
+    remote.remote_pod_networks = remote.remote_pod_networks.or(pods);
     remote
 }
 

@@ -26,6 +26,8 @@ pub struct Template {
     pub description: String,
     /// Tables: name → first key → second key → text.
     pub mappings: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
+    /// Conditions, of a template that was taken over.
+    pub conditions: BTreeMap<String, Value>,
     /// Resources by logical identifier.
     pub resources: BTreeMap<String, Resource>,
     /// Outputs by key.
@@ -43,6 +45,8 @@ pub struct Resource {
     pub depends_on: BTreeSet<String>,
     /// What happens to it when the stack goes; none: it goes, too.
     pub deletion_policy: Option<DeletionPolicy>,
+    /// Whatever else is said of it, of one that was taken over.
+    pub attributes: BTreeMap<String, Value>,
 }
 
 /// What happens to a resource when the stack lets go of it.
@@ -163,7 +167,32 @@ impl Template {
 impl Resource {
     /// One of a type, without properties.
     pub fn new(kind: &str) -> Self {
-        Self { kind: kind.to_owned(), properties: BTreeMap::new(), depends_on: BTreeSet::new(), deletion_policy: None }
+        Self {
+            kind: kind.to_owned(),
+            properties: BTreeMap::new(),
+            depends_on: BTreeSet::new(),
+            deletion_policy: None,
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// One of a deployed template, as it is there.
+    pub fn from_json(json: &Json) -> Self {
+        let mut resource = Self::new(json.get("Type").and_then(Json::as_str).unwrap_or_default());
+        for (key, value) in json.as_object().into_iter().flatten() {
+            match (key.as_str(), value) {
+                ("Type", _) => {}
+                ("Properties", Json::Object(map)) => {
+                    resource.properties = map.iter().map(|(key, value)| (key.clone(), value.into())).collect()
+                }
+                ("DependsOn", Json::String(id)) => resource.depends_on = BTreeSet::from([id.clone()]),
+                ("DependsOn", Json::Array(ids)) => resource.depends_on = ids.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+                (_, value) => {
+                    resource.attributes.insert(key.clone(), value.into());
+                }
+            }
+        }
+        resource
     }
 
     /// With a property.
@@ -356,6 +385,9 @@ impl Serialize for Template {
         if !self.mappings.is_empty() {
             map.serialize_entry("Mappings", &self.mappings)?;
         }
+        if !self.conditions.is_empty() {
+            map.serialize_entry("Conditions", &self.conditions)?;
+        }
         map.serialize_entry("Resources", &self.resources)?;
         if !self.outputs.is_empty() {
             map.serialize_entry("Outputs", &self.outputs)?;
@@ -377,6 +409,9 @@ impl Serialize for Resource {
                 DeletionPolicy::Retain => "Retain",
             };
             map.serialize_entry("DeletionPolicy", policy)?;
+        }
+        for (key, value) in &self.attributes {
+            map.serialize_entry(key, value)?;
         }
         if !self.properties.is_empty() {
             map.serialize_entry("Properties", &self.properties)?;
