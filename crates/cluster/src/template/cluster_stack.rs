@@ -1,9 +1,11 @@
 //! The stack of a cluster, or the hybrid one beside a cluster that others made.
 
+use std::collections::BTreeSet;
+
 use hybridge_model::Cidr4;
 use hybridge_report::Finding;
 
-use super::cfn::{Template, Value};
+use super::cfn::{MAX_BODY, MAX_OBJECT, MAX_RESOURCES, Template, Value};
 use super::index::Indices;
 use super::{Purpose, StackPlan, control_plane, document, endpoints, gateway, groups, hybrid, network, plan};
 use crate::resolve::Cluster;
@@ -69,11 +71,64 @@ fn own(cluster: &Cluster, world: &World) -> StackPlan {
     draft.template.output("ClusterStackName", Value::reference("AWS::StackName"));
     let (vpc, iam) = (cluster.vpc.id.is_none(), !draft.template.capabilities().is_empty());
     draft.template.description = format!("EKS cluster (dedicated VPC: {vpc}, dedicated IAM: {iam}) [created and managed by eksctl]");
+    shrink(&mut draft.template, cluster.partition);
     let mut stack = plan(cluster, cluster.stack_name(), Purpose::Cluster, draft.template);
     let oidc = cluster.config.iam.with_oidc == Some(true);
     stack.tags.insert("alpha.eksctl.io/cluster-oidc-enabled".to_owned(), oidc.to_string());
     stack.findings = draft.findings;
+    stack.findings.extend(size(&stack.template));
     stack
+}
+
+/// Takes out of a template that is too large for a request what says nothing new: principals of other partitions; then each route's own
+/// waiting for the gateway, which its table does for all of them.
+fn shrink(template: &mut Template, partition: &str) {
+    let too_large = |template: &Template| template.render().len() > MAX_BODY;
+    if too_large(template)
+        && let Some(principals) = template.mappings.get_mut(document::PRINCIPALS)
+    {
+        principals.retain(|name, _| name == partition);
+    }
+    if !too_large(template) {
+        return;
+    }
+    let mut waits: BTreeSet<(String, String)> = BTreeSet::new();
+    for route in template.resources.values_mut().filter(|resource| resource.kind == "AWS::EC2::Route") {
+        if let Some(Value::Ref(table)) = route.properties.get("RouteTableId").cloned() {
+            waits.extend(
+                route
+                    .depends_on
+                    .iter()
+                    .filter(|id| id.contains("Attachment") && *id != "VPCGatewayAttachment")
+                    .map(|id| (table.clone(), id.clone())),
+            );
+            route.depends_on.retain(|id| id == "VPCGatewayAttachment");
+        }
+    }
+    for (table, attachment) in waits {
+        if let Some(table) = template.resources.get_mut(&table) {
+            table.depends_on.insert(attachment);
+        }
+    }
+}
+
+/// Quotas of CloudFormation (P15).
+fn size(template: &Template) -> Vec<Finding> {
+    let (bytes, resources) = (template.render().len(), template.resources.len());
+    let mut findings = Vec::new();
+    let fewer = "write several networks as one that covers them";
+    if resources > MAX_RESOURCES {
+        let what = format!("{resources} resources are more than the {MAX_RESOURCES} that CloudFormation takes");
+        findings.push(Finding::error("template.resources", "remoteNetworkConfig", what).fix(fewer));
+    }
+    if bytes > MAX_OBJECT {
+        let what = format!("the template has {bytes} bytes, and CloudFormation takes {MAX_OBJECT}");
+        findings.push(Finding::error("template.size", "remoteNetworkConfig", what).fix(fewer));
+    } else if bytes > MAX_BODY {
+        let what = format!("the template has {bytes} bytes; more than {MAX_BODY} go to CloudFormation by S3 only");
+        findings.push(Finding::warning("template.large", "remoteNetworkConfig", what).fix("name a bucket with --template-bucket"));
+    }
+    findings
 }
 
 /// What hybrid nodes need, beside a cluster that others made. Its networks are EKS's own affair: `UpdateClusterConfig` sets them.

@@ -102,7 +102,9 @@ fn keep_words(cluster: &Cluster, id: &str, new: &mut Resource, old: &Json) {
         difference(&template(old.clone()), &template(as_json)).is_empty()
     };
     if same(new) {
+        let waits = std::mem::take(&mut new.depends_on);
         *new = Resource::from_json(old);
+        new.depends_on.extend(waits);
     }
 }
 
