@@ -183,4 +183,6 @@ fn cluster(value: Value) -> Result<ClusterFacts, String> {
 }
 
 #[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! A web server for tests that also misbehaves: it can stay silent, hang up, tunnel as a proxy does, and speak TLS.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,10 +37,33 @@ impl Request {
         self.body.split('&').map(|pair| pair.replace("%2F", "/")).collect()
     }
 
+    /// The fields of a form, without what every form has.
+    pub(crate) fn form(&self) -> BTreeMap<String, String> {
+        let pairs = self.body.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(key, value)| (decoded(key), decoded(value))).filter(|(key, _)| key != "Action" && key != "Version").collect()
+    }
+
+    /// Service and region that the request is signed for, as in `eks/eu-central-1`.
+    pub(crate) fn scope(&self) -> String {
+        let credential = self.header("authorization").unwrap_or_default().split(", ").next().unwrap_or_default().to_owned();
+        let parts: Vec<&str> = credential.split('/').collect();
+        format!("{}/{}", parts[3], parts[2])
+    }
+
     /// The call's `Action`.
     pub(crate) fn action(&self) -> &str {
         self.body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default()
     }
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let digits = |rest: &mut std::str::Bytes<'_>| format!("{}{}", char::from(rest.next().unwrap()), char::from(rest.next().unwrap()));
+        bytes.push(if byte == b'%' { u8::from_str_radix(&digits(&mut rest), 16).unwrap() } else { byte });
+    }
+    String::from_utf8(bytes).unwrap()
 }
 
 /// What becomes of a request.
@@ -57,6 +81,29 @@ pub(crate) enum Reply {
 impl Reply {
     pub(crate) fn ok(body: impl Into<String>) -> Self {
         Self::Answer(200, "", body.into())
+    }
+
+    /// An answer in JSON.
+    pub(crate) fn json(body: impl std::fmt::Display) -> Self {
+        Self::Answer(200, "Content-Type: application/json\r\n", body.to_string())
+    }
+
+    /// An answer of the query protocol as CloudFormation and IAM send it.
+    pub(crate) fn result(action: &str, result: &str) -> Self {
+        let space = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
+        Self::ok(format!(
+            "<{action}Response xmlns=\"{space}\"><{action}Result>{result}</{action}Result>\
+             <ResponseMetadata><RequestId>b9b4b068-3a41-11e5-94eb-example</RequestId></ResponseMetadata></{action}Response>"
+        ))
+    }
+
+    /// An error as CloudFormation and IAM send it.
+    pub(crate) fn error_response(status: u16, code: &str, message: &str) -> Self {
+        let body = format!(
+            "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\n  <Error>\n    <Type>Sender</Type>\n    \
+             <Code>{code}</Code>\n    <Message>{message}</Message>\n  </Error>\n  <RequestId>x</RequestId>\n</ErrorResponse>\n"
+        );
+        Self::Answer(status, "Content-Type: text/xml\r\n", body)
     }
 
     /// An error as EC2 sends it.

@@ -180,3 +180,6 @@ fn document(text: &str) -> Result<Value, String> {
     }
     serde_json::from_slice(&bytes).map_err(|error| format!("a policy is no JSON: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,3 +177,6 @@ fn next(service: Service, page: Element<'_, '_>) -> Next {
     };
     if token.is_empty() { Next::End } else { Next::Token(token) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,3 +30,6 @@ impl Session {
         self.ask_all(&call, &Paged { service: Service::Resolver, target, body, list: "IpAddresses" }).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,3 +52,6 @@ fn encoded(text: &str) -> String {
     crate::token::push_encoded(&mut encoded, text);
     encoded
 }
+
+#[cfg(test)]
+mod tests;

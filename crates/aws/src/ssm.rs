@@ -134,3 +134,6 @@ fn gone(done: Result<Value, CallError>, codes: &[&str]) -> Result<(), CallError>
         result => result.map(drop),
     }
 }
+
+#[cfg(test)]
+mod tests;

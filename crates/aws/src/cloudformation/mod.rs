@@ -160,3 +160,6 @@ fn resource(element: Element<'_, '_>) -> Result<StackResource, String> {
         resource_status: element.need("ResourceStatus")?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,3 +65,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -207,3 +207,6 @@ fn of_vpc(query: Query, vpc: &str) -> Query {
 fn listed(ids: &[impl AsRef<str>]) -> String {
     ids.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;
