@@ -11,7 +11,7 @@ from moto.core.model import OperationModel, ServiceModel
 _NAMES = {"rolesanywhere": "rolesanywhere"}
 
 # What the tests' programs talk to.
-SERVICES = ("cloudformation", "ec2", "eks", "iam", "rolesanywhere", "s3", "ssm", "sts")
+SERVICES = ("cloudformation", "ec2", "eks", "iam", "logs", "rolesanywhere", "route53resolver", "s3", "ssm", "sts")
 
 
 @cache

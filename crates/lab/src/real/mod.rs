@@ -5,6 +5,7 @@
 //! server is a process inside one of the lab's namespaces that dies with its handle.
 
 mod controllers;
+mod emulator;
 mod helm;
 pub(crate) mod image;
 mod kube;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use crate::http::HttpError;
 pub use controllers::Controllers;
+pub use emulator::{ACCOUNT as EMULATED_ACCOUNT, Emulator, REGION as EMULATED_REGION};
 pub use helm::{Helm, Said};
 pub use kube::{AuditEntry, Kube, TokenWebhook, User, condition};
 pub use moto::{Moto, Subnet};
