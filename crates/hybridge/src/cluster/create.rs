@@ -1,19 +1,21 @@
 //! `hybridge cluster create`: checks, then makes what is missing, and says what comes next.
 
 use hybridge_cluster::course::addons;
+use hybridge_cluster::permissions::Command;
 use hybridge_cluster::template::Purpose;
-use hybridge_cluster::world::{LiveCluster, Stack};
+use hybridge_cluster::world::{LiveCluster, Stack, World};
 use hybridge_report::{Exit, Finding};
 use jiff::Timestamp;
 
 use super::deed::addons::Making;
 use super::deed::draft::{Draft, of};
-use super::deed::prepare::{Prepared, drafted, open, prepare};
+use super::deed::prepare::{Prepared, ask, drafted, prepare};
 use super::deed::report::Report;
 use super::deed::stop::{Done, Stop};
-use super::deed::{Deed, block_on, kubeconfig};
+use super::deed::{Deed, kubeconfig};
 use super::file::{Read, read};
 use crate::args::cluster::Create;
+use crate::runtime::block_on;
 use crate::tell;
 
 /// What is told when the command ends before its end.
@@ -25,18 +27,17 @@ pub(super) fn run(asked: &Create) -> Exit {
         Err(exit) => return exit,
     };
     block_on(async {
-        let metadata = &read.config.metadata;
-        let session = match open(Some(metadata.region.clone()), asked.asking.profile.as_deref()).await {
-            Ok(session) => session,
+        let (world, session) = match ask(&read, &asked.asking).await {
+            Ok(known) => known,
             Err(stop) => return stop.print(),
         };
-        let deed = Deed::new(session, &metadata.name, asked.stacks.timeout, asked.stacks.template_bucket.clone());
-        deed.to_its_end(AGAIN, create(&deed, asked, &read)).await
+        let deed = Deed::new(session, &read.config.metadata.name, asked.stacks.timeout, asked.stacks.template_bucket.clone());
+        deed.to_its_end(Command::Create, AGAIN, create(&deed, asked, &read, world)).await
     })
 }
 
-async fn create(deed: &Deed, asked: &Create, read: &Read) -> Done<Exit> {
-    let prepared = prepare(&deed.session, read).await?;
+async fn create(deed: &Deed, asked: &Create, read: &Read, world: World) -> Done<Exit> {
+    let prepared = prepare(read, world)?;
     not_taken(&prepared)?;
     super::deed::checks::before(&prepared, &asked.stacks)?;
     if asked.stacks.dry_run {

@@ -64,7 +64,7 @@ pub(super) async fn open(region: &str, asking: &Asking) -> Result<Session, Findi
 /// Who asks. Without an answer to this, there is none to anything else.
 pub(super) async fn caller(session: &Session) -> Result<Caller, Finding> {
     let found = session.caller().await.map_err(|error| refused(&error, session.region()))?;
-    Ok(Caller { account: found.account, arn: found.arn })
+    Ok(Caller { account: found.account, arn: found.arn, ..Caller::default() })
 }
 
 /// A call that failed, as a finding. The code says what is to be done about it.

@@ -23,11 +23,14 @@ pub(super) mod updates;
 pub(super) mod watch;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hybridge_aws::Session;
 use hybridge_cluster::course::PREFIX;
+use hybridge_cluster::permissions::{Command, Scope, policies};
+use hybridge_cluster::resolve::Partition;
 use hybridge_report::Exit;
 use jiff::Timestamp;
 
@@ -55,6 +58,9 @@ pub(super) struct Deed {
     /// What AWS goes on with if this process ends now.
     doing: RefCell<Vec<String>>,
 }
+
+/// Codes of findings that say that something is not allowed.
+const DENIED: [&str; 2] = ["aws.denied", "stack.denied"];
 
 impl Deed {
     pub(super) fn new(session: Session, cluster: &str, minutes: u64, bucket: Option<String>) -> Self {
@@ -92,7 +98,7 @@ impl Deed {
     }
 
     /// Runs the whole command, until its end or Ctrl-C; prints why it stopped.
-    pub(super) async fn to_its_end(&self, again: &str, work: impl Future<Output = Done<Exit>>) -> Exit {
+    pub(super) async fn to_its_end(&self, command: Command, again: &str, work: impl Future<Output = Done<Exit>>) -> Exit {
         let result = tokio::select! {
             result = work => result,
             _ = tokio::signal::ctrl_c() => return self.interrupted(again),
@@ -102,11 +108,32 @@ impl Deed {
             Ok(exit) => exit,
             Err(Stop { findings, exit }) => {
                 tell::findings(&findings);
+                if findings.iter().any(|finding| DENIED.contains(&finding.code)) {
+                    self.allowed(command).await;
+                }
                 if self.touched() {
                     self.screen.line(format_args!("done in part; {again}"));
                 }
                 if self.touched() { Exit::Partly } else { exit }
             }
+        }
+    }
+
+    /// Tells the smallest policies by which a command can do all of its work.
+    async fn allowed(&self, command: Command) {
+        let account = self.session.caller().await.map_or_else(|_| "*".into(), |caller| caller.account);
+        let partition = Partition::of_region(self.session.region());
+        let scope = Scope {
+            partition: partition.name,
+            region: self.session.region(),
+            account: &account,
+            cluster: &self.cluster,
+            roles: &[],
+            bucket: self.bucket.as_deref(),
+        };
+        self.screen.line(format_args!("all that `hybridge cluster {}` needs, as policies of IAM:", command.name()));
+        for policy in policies(command, &BTreeSet::new(), &scope) {
+            self.screen.line(policy);
         }
     }
 
@@ -166,13 +193,4 @@ fn is_passing(error: &hybridge_aws::CallError) -> bool {
         | hybridge_aws::Kind::ClockSkew
         | hybridge_aws::Kind::Other => false,
     }
-}
-
-/// Runs a command on a runtime of its own.
-pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs a few descriptors");
-    let answer = runtime.block_on(work);
-    // Dropping the runtime would wait for a name server that does not answer.
-    runtime.shutdown_background();
-    answer
 }

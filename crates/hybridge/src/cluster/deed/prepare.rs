@@ -1,6 +1,6 @@
 //! From a file to what is wanted and what there is: the same for every command that changes something.
 
-use hybridge_aws::{Session, Wishes};
+use hybridge_aws::Session;
 use hybridge_cluster::resolve::{Cluster, resolve};
 use hybridge_cluster::template::{StackPlan, stacks};
 use hybridge_cluster::world::World;
@@ -8,7 +8,9 @@ use hybridge_report::{Finding, Severity};
 
 use super::draft::Draft;
 use super::stop::{Done, Stop};
+use crate::args::cluster::Asking;
 use crate::cluster::file::Read;
+use crate::cluster::gather::gather;
 use crate::tell;
 
 /// What a command works on.
@@ -26,14 +28,30 @@ impl Prepared {
     }
 }
 
-/// AWS in a region, as a profile says.
-pub(in crate::cluster) async fn open(region: Option<String>, profile: Option<&str>) -> Done<Session> {
-    Ok(Session::open(&Wishes { region, profile: profile.map(str::to_owned), config_file: None }).await?)
+/// Answers without which it is not known what there is: to go on would be to make things twice, or to take them for gone.
+const NEEDED: [&str; 7] = [
+    "DescribeCluster",
+    "DescribeStacks",
+    "ListStacks",
+    "GetTemplate",
+    "ListStackResources",
+    "DescribeAvailabilityZones",
+    "DescribeSubnets",
+];
+
+/// Asks AWS what there is.
+pub(in crate::cluster) async fn ask(read: &Read, asking: &Asking) -> Done<(World, Session)> {
+    let (world, session) = gather(&read.config, &read.annotations, asking).await?;
+    let missing = |(call, why): (&String, &String)| {
+        let needed = call.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| NEEDED.contains(&word));
+        needed.then(|| Finding::error("aws.unanswered", call.clone(), why.clone()).fix("nothing is changed without this answer"))
+    };
+    let missing: Vec<_> = world.unanswered.iter().filter_map(missing).collect();
+    if missing.is_empty() { Ok((world, session)) } else { Err(Stop::input(missing)) }
 }
 
-/// Asks AWS what there is and completes the file with it.
-pub(in crate::cluster) async fn prepare(session: &Session, read: &Read) -> Done<Prepared> {
-    let world = gather(session, read).await?;
+/// Completes the file with what there is.
+pub(in crate::cluster) fn prepare(read: &Read, world: World) -> Done<Prepared> {
     let cluster = resolve(&read.config, &read.annotations, &world).map_err(Stop::input)?;
     tell::findings(&cluster.warnings);
     let plans = stacks(&cluster, &world);
@@ -58,16 +76,4 @@ pub(in crate::cluster) fn drafted(plan: StackPlan) -> Done<Draft> {
     }
     let finding = Finding::error("template.names", format!("stack {}", plan.name), format!("its template is wrong: {}", faults.join("; ")));
     Err(Stop { findings: vec![finding.fix("tell the makers of hybridge")], exit: hybridge_report::Exit::Unexpected })
-}
-
-async fn gather(session: &Session, read: &Read) -> Done<World> {
-    let name = &read.config.metadata.name;
-    let stack = hybridge_cluster::resolve::stack_name(name);
-    let mut world = World { cluster: session.live_cluster(name).await?, ..World::default() };
-    world.stacks = session.stacks(Some(&stack)).await?;
-    if let Some(template_body) = session.template(&stack).await? {
-        let stack_resources = session.stack_resources(&stack).await?;
-        world.deployed = Some(hybridge_cluster::world::Deployed { template_body, stack_resources });
-    }
-    Ok(world)
 }

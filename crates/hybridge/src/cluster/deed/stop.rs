@@ -1,6 +1,6 @@
 //! Why a command stops, and what AWS's refusals mean to whoever reads.
 
-use hybridge_aws::{CallError, Kind, SessionError};
+use hybridge_aws::{CallError, Kind};
 use hybridge_report::{Exit, Finding, chain};
 
 /// A command cannot go on.
@@ -49,12 +49,6 @@ impl From<CallError> for Stop {
     }
 }
 
-impl From<SessionError> for Stop {
-    fn from(error: SessionError) -> Self {
-        Self::one(Finding::error("aws.session", "AWS", chain(&error)).fix(error.fix()))
-    }
-}
-
 /// A call that failed, as a finding: what was asked, what AWS said, what to do.
 pub(in crate::cluster) fn refusal(error: &CallError) -> Finding {
     let code = match error.kind() {
@@ -62,8 +56,8 @@ pub(in crate::cluster) fn refusal(error: &CallError) -> Finding {
         Kind::NotFound => "aws.not-found",
         Kind::Throttled => "aws.throttled",
         Kind::NoNetwork => "aws.unreachable",
-        Kind::NoCredentials => "aws.credentials",
-        Kind::BadCredentials => "aws.expired",
+        Kind::NoCredentials => "aws.no-credentials",
+        Kind::BadCredentials => "aws.bad-credentials",
         Kind::ClockSkew => "aws.clock",
         Kind::Other => "aws.refused",
     };
