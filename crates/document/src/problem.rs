@@ -24,6 +24,9 @@ pub struct Problem {
     pub line: u32,
     /// In characters, from 1; 0: no place.
     pub column: u32,
+    /// Of the value that is meant (`vpc.cidr`), where it is known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
     /// The offending text as it stands there; empty where it is not to be shown.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
@@ -43,6 +46,7 @@ impl Problem {
             file: field.to_owned(),
             line: 0,
             column: 0,
+            path: String::new(),
             text: String::new(),
             what: what.into(),
             fix: Some(fix.into()),
@@ -66,6 +70,7 @@ impl From<Problem> for Finding {
             "" => problem.what,
             text => format!("{text:?} {}", problem.what),
         };
+        let what = if what.contains(problem.path.as_str()) { what } else { format!("{}: {what}", problem.path) };
         Self { code: problem.code, severity: problem.severity, place, what, fix: problem.fix }
     }
 }
@@ -85,14 +90,19 @@ pub struct Problems {
     file: String,
     before: u32,
     secrets: Vec<String>,
+    /// Of the value that is looked at.
+    path: String,
     found: Vec<Problem>,
+    /// How many are not told.
     more: usize,
+    /// One of those is an error.
+    worse: bool,
 }
 
 impl Problems {
     /// For a text before which there are `before` lines of `file`. `secrets`, in the order in which they are looked for, are never shown.
     pub fn new(file: &str, before: u32, secrets: Vec<String>) -> Self {
-        Self { file: file.to_owned(), before, secrets, found: Vec::new(), more: 0 }
+        Self { file: file.to_owned(), before, secrets, path: String::new(), found: Vec::new(), more: 0, worse: false }
     }
 
     /// More texts that are not to be shown.
@@ -100,6 +110,11 @@ impl Problems {
         if !text.trim().is_empty() {
             self.secrets.push(text.to_owned());
         }
+    }
+
+    /// From now on the value at `path` is looked at.
+    pub fn look_at(&mut self, path: &str) {
+        path.clone_into(&mut self.path);
     }
 
     /// Notes an error.
@@ -139,6 +154,7 @@ impl Problems {
     fn push(&mut self, code: &'static str, severity: Severity, at: At, text: &str, what: String) -> &mut Self {
         if self.full() {
             self.more += 1;
+            self.worse |= severity == Severity::Error;
             return self;
         }
         let line = self.line(at);
@@ -146,7 +162,8 @@ impl Problems {
         if shown.len() < text.len() {
             shown.push('…');
         }
-        self.found.push(Problem { code, severity, file: self.file.clone(), line, column: at.column, text: shown, what, fix: None });
+        let (file, path) = (self.file.clone(), self.path.clone());
+        self.found.push(Problem { code, severity, file, line, column: at.column, path, text: shown, what, fix: None });
         self
     }
 
@@ -157,7 +174,7 @@ impl Problems {
             if self.secrets.iter().any(|secret| overlaps(&problem.text, secret)) {
                 problem.text.clear();
             }
-            for text in std::iter::once(&mut problem.what).chain(&mut problem.fix) {
+            for text in [&mut problem.what, &mut problem.path].into_iter().chain(&mut problem.fix) {
                 for secret in &self.secrets {
                     if text.contains(secret.as_str()) {
                         *text = text.replace(secret.as_str(), HIDDEN);
@@ -169,10 +186,8 @@ impl Problems {
         if self.more > 0 {
             let (more, file) = (self.more, self.file);
             let what = format!("has {more} more problems; they are told when these are mended");
-            self.found.push(Problem {
-                severity: Severity::Error,
-                ..Problem::at_field("document.problems", &file, what, "mend those above first")
-            });
+            let severity = if self.worse { Severity::Error } else { Severity::Warning };
+            self.found.push(Problem { severity, ..Problem::at_field("document.problems", &file, what, "mend those above first") });
         }
         self.found
     }

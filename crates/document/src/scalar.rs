@@ -95,7 +95,8 @@ pub fn own<'a>(entries: &'a [(Key, Tree)], problems: &mut Problems) -> Vec<(&'a 
     kept
 }
 
-fn plain(scalar: &Scalar) -> Value {
+/// The value of a scalar whose type is not given.
+pub fn plain(scalar: &Scalar) -> Value {
     let text = scalar.text.as_str();
     if !scalar.plain {
         return Value::from(text);

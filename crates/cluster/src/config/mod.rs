@@ -5,10 +5,17 @@
 
 mod access;
 mod annotations;
+pub mod arn;
+mod checks;
+mod fields;
 mod nodes;
 mod parse;
 mod places;
+mod refusals;
+pub mod region;
+pub mod space;
 mod vpc;
+mod walk;
 
 pub use access::{
     AccessConfig, AccessEntry, AccessPolicy, AccessScope, Iam, PodIdentityAssociation, ServiceAccount, ServiceAccountMetadata,

@@ -1,6 +1,6 @@
 //! Bytes of one source to one NodeConfig.
 
-use hybridge_document::{At, Broken, Form, Key, MAX_PROBLEMS, Node, Problem, Problems, Reader, Tree, own};
+use hybridge_document::{At, Broken, Form, Head, MAX_PROBLEMS, Node, Problem, Problems, Reader, Tree, own};
 use serde_json::Value;
 
 use super::fields::{Field, Kind, SPEC, Shapes, field};
@@ -188,8 +188,8 @@ fn document(tree: &Tree, walk: &mut Walk<'_>) -> Option<NodeConfig> {
         unknown(key, "", known.clone(), walk.reader.problems);
     }
     let find = |name: &str| entries.iter().find(|(key, _)| key.text == name).copied();
-    let version = names(walk.reader.problems, tree.at, find("apiVersion"), "apiVersion", API_VERSION);
-    let kind = names(walk.reader.problems, tree.at, find("kind"), "kind", KIND);
+    let version = head("apiVersion", API_VERSION).check(find("apiVersion"), tree.at, walk.reader.problems);
+    let kind = head("kind", KIND).check(find("kind"), tree.at, walk.reader.problems);
     if !version && !kind {
         return None;
     }
@@ -207,6 +207,10 @@ fn document(tree: &Tree, walk: &mut Walk<'_>) -> Option<NodeConfig> {
     (!walk.reader.incomplete).then_some(config)
 }
 
+const fn head(name: &'static str, wanted: &'static str) -> Head<'static> {
+    Head { name, wanted, kind: KIND }
+}
+
 /// The paths' defaults must not win over what an earlier document says.
 fn undo_defaults(config: &mut NodeConfig, spec: Option<&Tree>) {
     let Some(anywhere) = config.hybrid.as_mut().and_then(|hybrid| hybrid.iam_roles_anywhere.as_mut()) else { return };
@@ -221,22 +225,6 @@ fn undo_defaults(config: &mut NodeConfig, spec: Option<&Tree>) {
             path.clear();
         }
     }
-}
-
-/// Whether `apiVersion` or `kind` is there; a wrong one is there too.
-fn names(problems: &mut Problems, top: At, found: Option<(&Key, &Tree)>, name: &str, wanted: &str) -> bool {
-    let code = if name == "kind" { "document.kind" } else { "document.api-version" };
-    let Some((_, tree)) = found else {
-        problems.error(code, top, "", format!("{name} is missing")).fix(format!("write `{name}: {wanted}` at the top"));
-        return false;
-    };
-    if tree.text() == Some(wanted) {
-        return true;
-    }
-    problems
-        .error(code, tree.at, tree.text().unwrap_or_default(), format!("is not the {name} of a NodeConfig"))
-        .fix(format!("write {wanted}"));
-    false
 }
 
 /// A source without a document.
