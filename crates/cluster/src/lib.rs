@@ -11,6 +11,7 @@
 
 pub mod config;
 pub mod course;
+pub mod difference;
 pub mod drift;
 pub mod events;
 #[cfg(test)]
@@ -20,7 +21,6 @@ pub mod kubeconfig;
 pub mod path;
 pub mod permissions;
 pub mod preflight;
-pub mod difference;
 pub mod resolve;
 pub mod template;
 pub mod update;
