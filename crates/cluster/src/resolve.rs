@@ -264,16 +264,24 @@ pub fn stack_name(cluster: &str) -> String {
     format!("eksctl-{cluster}-cluster")
 }
 
+/// Name of our stack beside a cluster that others made. It begins with neither `eksctl-` nor `EKS-`, so none of eksctl's patterns for
+/// stacks that it deletes matches it, whatever the cluster is called.
+pub fn hybrid_stack_name(cluster: &str) -> String {
+    format!("hybridge-{cluster}-hybrid")
+}
+
+/// Tag of that stack; its value is the cluster's name. It has none of eksctl's.
+pub const HYBRID_STACK_TAG: &str = "hybridge/cluster-name";
+
 impl Cluster {
     /// Name of the cluster's own stack, as eksctl has it.
     pub fn stack_name(&self) -> String {
         stack_name(&self.config.metadata.name)
     }
 
-    /// Name of our stack beside a cluster that others made. It begins with neither `eksctl-` nor `EKS-`, so none of eksctl's patterns
-    /// for stacks that it deletes matches it, whatever the cluster is called.
+    /// Name of our stack beside a cluster that others made ([`hybrid_stack_name`]).
     pub fn hybrid_stack_name(&self) -> String {
-        format!("hybridge-{}-hybrid", self.config.metadata.name)
+        hybrid_stack_name(&self.config.metadata.name)
     }
 
     /// Whether hybrid nodes are wanted.

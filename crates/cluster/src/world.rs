@@ -74,7 +74,8 @@ pub struct World {
     /// CloudFormation DescribeStacks of the cluster's stacks, the cluster's own first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stacks: Vec<Stack>,
-    /// CloudFormation GetTemplate (as deployed) and DescribeStackResources of the cluster's own stack.
+    /// CloudFormation GetTemplate (as deployed) and DescribeStackResources of the cluster's own stack; of a cluster that others made, of
+    /// our hybrid stack beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Deployed>,
     /// IAM GetRole and its policies, by ARN, of roles that the file names.

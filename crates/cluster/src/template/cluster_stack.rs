@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use hybridge_model::Cidr4;
 use hybridge_report::Finding;
 
-use super::cfn::{MAX_BODY, MAX_OBJECT, MAX_RESOURCES, Template, Value};
+use super::cfn::{MAX_BODY, Template, Value};
 use super::index::Indices;
 use super::{Purpose, StackPlan, control_plane, document, endpoints, gateway, groups, hybrid, network, plan};
-use crate::resolve::Cluster;
+use crate::resolve::{Cluster, HYBRID_STACK_TAG};
 use crate::world::World;
 
 /// A template in the making.
@@ -76,7 +76,6 @@ fn own(cluster: &Cluster, world: &World) -> StackPlan {
     let oidc = cluster.config.iam.with_oidc == Some(true);
     stack.tags.insert("alpha.eksctl.io/cluster-oidc-enabled".to_owned(), oidc.to_string());
     stack.findings = draft.findings;
-    stack.findings.extend(size(&stack.template));
     stack
 }
 
@@ -112,25 +111,6 @@ fn shrink(template: &mut Template, partition: &str) {
     }
 }
 
-/// Quotas of CloudFormation (P15).
-fn size(template: &Template) -> Vec<Finding> {
-    let (bytes, resources) = (template.render().len(), template.resources.len());
-    let mut findings = Vec::new();
-    let fewer = "write several networks as one that covers them";
-    if resources > MAX_RESOURCES {
-        let what = format!("{resources} resources are more than the {MAX_RESOURCES} that CloudFormation takes");
-        findings.push(Finding::error("template.resources", "remoteNetworkConfig", what).fix(fewer));
-    }
-    if bytes > MAX_OBJECT {
-        let what = format!("the template has {bytes} bytes, and CloudFormation takes {MAX_OBJECT}");
-        findings.push(Finding::error("template.size", "remoteNetworkConfig", what).fix(fewer));
-    } else if bytes > MAX_BODY {
-        let what = format!("the template has {bytes} bytes; more than {MAX_BODY} go to CloudFormation by S3 only");
-        findings.push(Finding::warning("template.large", "remoteNetworkConfig", what).fix("name a bucket with --template-bucket"));
-    }
-    findings
-}
-
 /// What hybrid nodes need, beside a cluster that others made. Its networks are EKS's own affair: `UpdateClusterConfig` sets them.
 fn beside(cluster: &Cluster, world: &World) -> StackPlan {
     let name = &cluster.config.metadata.name;
@@ -142,7 +122,7 @@ fn beside(cluster: &Cluster, world: &World) -> StackPlan {
     let mut stack = plan(cluster, cluster.hybrid_stack_name(), Purpose::Hybrid, draft.template);
     // eksctl deletes what carries its tags; this is not its own.
     stack.tags = cluster.config.metadata.tags.clone();
-    stack.tags.insert("hybridge/cluster-name".to_owned(), name.clone());
+    stack.tags.insert(HYBRID_STACK_TAG.to_owned(), name.clone());
     stack.findings = draft.findings;
     stack
 }

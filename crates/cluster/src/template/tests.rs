@@ -331,16 +331,6 @@ fn fifteen_and_fifteen_networks_over_three_zones_fit_into_a_request() {
 }
 
 #[test]
-fn templates_that_are_too_large_are_told() {
-    let findings = |networks: usize| -> Vec<&'static str> {
-        let cluster = resolve(&many(networks), &Annotations::default(), &World::default()).unwrap();
-        stacks(&cluster, &World::default())[0].findings.iter().map(|finding| finding.code).collect()
-    };
-    assert_eq!(findings(20), ["template.large"]);
-    assert_eq!(findings(60), ["template.resources", "template.large"]);
-}
-
-#[test]
 fn a_template_is_the_same_bytes_every_time() {
     let (config, world) = standing();
     let render = || {

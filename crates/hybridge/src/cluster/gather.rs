@@ -14,6 +14,7 @@ use futures::StreamExt as _;
 use futures::stream;
 use hybridge_aws::{CallError, Kind, Session, SessionError, Wishes};
 use hybridge_cluster::config::{Annotations, ClusterConfig};
+use hybridge_cluster::resolve::{HYBRID_STACK_TAG, hybrid_stack_name};
 use hybridge_cluster::world::{Caller, Deployed, LiveCluster, Stack, World};
 use hybridge_report::{Finding, chain};
 use tokio::join;
@@ -156,13 +157,20 @@ async fn stacks(asked: Asked<'_>) -> World {
     let each = stream::iter(names).map(|name| async move { session.stacks(Some(&name)).await });
     let found: Vec<_> = each.buffered(AT_ONCE).collect().await;
     let found = found.into_iter().flat_map(|stacks| told(stacks, &mut open));
-    let stacks = found.filter(|stack| stack.stack_name == own || is_of(stack, cluster)).collect();
-    let deployed = told(template, &mut open).map(|template_body| Deployed { template_body, stack_resources: told(resources, &mut open) });
+    let stacks: Vec<Stack> = found.filter(|stack| stack.stack_name == own || is_of(stack, cluster)).collect();
+    let mut deployed =
+        told(template, &mut open).map(|template_body| Deployed { template_body, stack_resources: told(resources, &mut open) });
+    let beside = hybrid_stack_name(cluster);
+    if deployed.is_none() && stacks.iter().any(|stack: &Stack| stack.stack_name == beside) {
+        // Others made the cluster, and all that is ours is a stack beside it.
+        let (template, resources) = join!(session.template(&beside), session.stack_resources(&beside));
+        deployed = told(template, &mut open).map(|template_body| Deployed { template_body, stack_resources: told(resources, &mut open) });
+    }
     World { stacks, deployed, unanswered: open, ..World::default() }
 }
 
 /// Whether the tags of a stack name this cluster.
 fn is_of(stack: &Stack, cluster: &str) -> bool {
-    const KEYS: [&str; 2] = ["alpha.eksctl.io/cluster-name", "eksctl.cluster.k8s.io/v1alpha1/cluster-name"];
+    const KEYS: [&str; 3] = ["alpha.eksctl.io/cluster-name", "eksctl.cluster.k8s.io/v1alpha1/cluster-name", HYBRID_STACK_TAG];
     stack.tags.iter().any(|tag| KEYS.contains(&tag.key.as_str()) && tag.value == cluster)
 }
