@@ -1,6 +1,6 @@
 //! Roles, their policies, and OpenID Connect providers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hybridge_cluster::world::Role;
 use serde_json::Value;
@@ -64,8 +64,8 @@ impl Session {
 
     /// Those of `actions` that a user or role may not do on any of `resources` (SimulatePrincipalPolicy); without resources, on `*`.
     ///
-    /// IAM simulates the principal's own policies, its boundary, and what the organization allows. It does not know conditions that
-    /// depend on the request.
+    /// IAM simulates the principal's own policies, its boundary, and what the organization allows. What depends on a condition that only
+    /// a request could meet (a tag, the service that a role is passed to) is not counted as denied.
     ///
     /// # Errors
     /// IAM refused, could not be reached, or answered with something else.
@@ -75,11 +75,16 @@ impl Session {
         for some in actions.chunks(ACTIONS) {
             let query = Query::iam("SimulatePrincipalPolicy").with("PolicySourceArn", principal);
             let query = query.members("ActionNames", some.iter().copied()).members("ResourceArns", resources.iter().copied());
-            let answers = self
-                .query_all(&call, &query, "EvaluationResults", |result| Ok((result.need("EvalActionName")?, result.need("EvalDecision")?)));
-            denied.extend(answers.await?.into_iter().filter(|(_, decision)| decision != "allowed").map(|(action, _)| action));
+            let answers = self.query_all(&call, &query, "EvaluationResults", |result| {
+                let decision = result.need("EvalDecision")?;
+                let depends = decision == "implicitDeny" && result.items("MissingContextValues").next().is_some();
+                let action = result.need("EvalActionName")?;
+                Ok(Some(action).filter(|_| decision != "allowed" && !depends))
+            });
+            // There is one for each resource.
+            let distinct: BTreeSet<String> = answers.await?.into_iter().flatten().collect();
+            denied.extend(distinct);
         }
-        denied.dedup();
         Ok(denied)
     }
 

@@ -78,16 +78,27 @@ async fn actions_that_are_not_allowed_are_found_by_simulation() {
     let fake = Fake::start(|_| {
         let result = |action: &str, decision: &str| {
             format!(
-                "<member><EvalActionName>{action}</EvalActionName><EvalResourceName>*</EvalResourceName><EvalDecision>{decision}</EvalDecision></member>"
+                "<member><EvalActionName>{action}</EvalActionName><EvalResourceName>*</EvalResourceName><EvalDecision>{decision}</EvalDecision>\
+                 <MissingContextValues/></member>"
             )
         };
-        let results = [result("eks:DescribeCluster", "allowed"), result("eks:ListAccessEntries", "implicitDeny"), result("a:B", "explicitDeny")];
+        let depends = |decision: &str| {
+            result("iam:PassRole", decision)
+                .replace("<MissingContextValues/>", "<MissingContextValues><member>iam:PassedToService</member></MissingContextValues>")
+        };
+        let results = [
+            result("eks:DescribeCluster", "allowed"),
+            result("eks:ListAccessEntries", "implicitDeny"),
+            result("a:B", "explicitDeny"),
+            result("a:B", "explicitDeny"),
+            depends("implicitDeny"),
+        ];
         Reply::result("SimulatePrincipalPolicy", &format!("<EvaluationResults>{}</EvaluationResults><IsTruncated>false</IsTruncated>", results.concat()))
     })
     .await;
     let actions = ["eks:DescribeCluster", "eks:ListAccessEntries", "a:B"];
     let denied = Session::to_fake(&fake).denied_actions("arn:r", &actions, &["arn:c"]).await.unwrap();
-    assert_eq!(denied, ["eks:ListAccessEntries", "a:B"]);
+    assert_eq!(denied, ["a:B", "eks:ListAccessEntries"]);
     let form = fake.seen()[0].form();
     assert_eq!(
         (form["PolicySourceArn"].as_str(), form["ActionNames.member.3"].as_str(), form["ResourceArns.member.1"].as_str()),

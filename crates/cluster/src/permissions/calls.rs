@@ -53,7 +53,10 @@ pub const CALLS: &[Call] = &[
         "ec2:DescribeVpcs ec2:DescribeVpcAttribute ec2:DescribeSubnets ec2:DescribeRouteTables ec2:DescribeSecurityGroups ec2:DescribeNetworkAcls ec2:DescribeNetworkInterfaces ec2:DescribeVpcEndpoints",
         LOOK,
     ),
-    call("ec2:DescribeTransitGateways ec2:DescribeTransitGatewayAttachments ec2:SearchTransitGatewayRoutes ec2:DescribeVpnGateways", LOOK),
+    call(
+        "ec2:DescribeTransitGateways ec2:DescribeTransitGatewayAttachments ec2:DescribeTransitGatewayVpcAttachments ec2:SearchTransitGatewayRoutes ec2:DescribeVpnGateways",
+        LOOK,
+    ),
     call("route53resolver:ListResolverEndpoints route53resolver:ListResolverEndpointIpAddresses", LOOK),
     call("iam:GetRole iam:ListAttachedRolePolicies iam:ListRolePolicies iam:GetRolePolicy iam:SimulatePrincipalPolicy", LOOK),
     call(

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use futures::StreamExt as _;
 use futures::stream;
 use hybridge_aws::CallError;
-use hybridge_cluster::config::Provider;
+use hybridge_cluster::config::{ClusterConfig, Provider};
+use hybridge_cluster::permissions::{self, Command, Scope};
 use hybridge_cluster::world::{Role, World};
+use serde_json::Value;
 use tokio::join;
 
 use super::questions::{Open, together, told};
@@ -21,49 +23,6 @@ const IMAGES: [&str; 3] = ["ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ec
 const AGENT: [&str; 2] = ["ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel"];
 /// For EKS Pod Identity.
 const POD_IDENTITY: &str = "eks-auth:AssumeRoleForPodIdentity";
-
-/// What `create` and `update` do, apart from what they only read.
-const OF_CALLER: [&str; 37] = [
-    "cloudformation:CreateChangeSet",
-    "cloudformation:DescribeChangeSet",
-    "cloudformation:DescribeStackEvents",
-    "cloudformation:DescribeStacks",
-    "cloudformation:ExecuteChangeSet",
-    "cloudformation:UpdateTerminationProtection",
-    "ec2:AllocateAddress",
-    "ec2:AssociateRouteTable",
-    "ec2:AttachInternetGateway",
-    "ec2:AuthorizeSecurityGroupIngress",
-    "ec2:CreateInternetGateway",
-    "ec2:CreateNatGateway",
-    "ec2:CreateRoute",
-    "ec2:CreateRouteTable",
-    "ec2:CreateSecurityGroup",
-    "ec2:CreateSubnet",
-    "ec2:CreateTags",
-    "ec2:CreateTransitGatewayVpcAttachment",
-    "ec2:CreateVpc",
-    "ec2:DescribeRouteTables",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcs",
-    "ec2:ModifySubnetAttribute",
-    "ec2:ModifyVpcAttribute",
-    "eks:CreateAccessEntry",
-    "eks:CreateAddon",
-    "eks:CreateCluster",
-    "eks:DescribeCluster",
-    "eks:TagResource",
-    "eks:UpdateClusterConfig",
-    "iam:AttachRolePolicy",
-    "iam:CreateRole",
-    "iam:CreateServiceLinkedRole",
-    "iam:GetRole",
-    "iam:PassRole",
-    "iam:PutRolePolicy",
-    "iam:TagRole",
-];
-/// The same for Roles Anywhere.
-const OF_CALLER_IRA: [&str; 2] = ["rolesanywhere:CreateProfile", "rolesanywhere:CreateTrustAnchor"];
 
 pub(super) async fn ask(asked: Asked<'_>) -> World {
     let (roles, anywhere, denied) = join!(roles(asked), anywhere(asked), denied(asked));
@@ -141,12 +100,42 @@ async fn anywhere(asked: Asked<'_>) -> World {
 async fn denied(asked: Asked<'_>) -> World {
     let mut open = Open::new();
     let Some(principal) = principal(&asked.caller.arn) else { return World::default() };
-    let mut actions = OF_CALLER.to_vec();
-    if provider(asked) == Some(Provider::Ira) {
-        actions.extend(OF_CALLER_IRA);
-    }
-    let denied = asked.session.denied_actions(&principal, &actions, &[]).await;
-    World { denied_actions: told(denied.map(Some), &mut open), unanswered: open, ..World::default() }
+    let policies = permissions::policies(Command::Create, &types(asked.config), &scope(asked));
+    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().into_iter().flatten());
+    let each = stream::iter(statements.map(|statement| (texts(&statement["Action"]), texts(&statement["Resource"]))));
+    let simulated = each.map(|(actions, resources)| {
+        let principal = &principal;
+        async move { asked.session.denied_actions(principal, &actions, &resources).await }
+    });
+    let simulated: Vec<_> = simulated.buffered(AT_ONCE).collect().await;
+    let whole: Result<Vec<_>, CallError> = simulated.into_iter().collect();
+    let denied = whole.map(|denied| Some(denied.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()));
+    World { denied_actions: told(denied, &mut open), unanswered: open, ..World::default() }
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Types of resources that a cluster of this file may have.
+fn types(config: &ClusterConfig) -> BTreeSet<&'static str> {
+    let is_ira = config.remote_network_config.as_ref().is_some_and(|remote| remote.iam.provider == Provider::Ira);
+    let has_nodes = !config.managed_node_groups.is_empty();
+    let makes_vpc = config.vpc.id.is_empty();
+    let wanted = |kind: &&str| match *kind {
+        "AWS::RolesAnywhere::Profile" | "AWS::RolesAnywhere::TrustAnchor" => is_ira,
+        "AWS::EKS::Nodegroup" | "AWS::EC2::LaunchTemplate" => has_nodes,
+        "AWS::EC2::VPC" | "AWS::EC2::Subnet" | "AWS::EC2::InternetGateway" | "AWS::EC2::NatGateway" | "AWS::EC2::EIP" => makes_vpc,
+        _ => true,
+    };
+    permissions::resource_types().into_iter().filter(wanted).collect()
+}
+
+/// The one cluster, of the caller's account.
+fn scope(asked: Asked<'_>) -> Scope<'_> {
+    let partition = asked.caller.arn.split(':').nth(1).unwrap_or("aws");
+    let (account, cluster) = (asked.caller.account.as_str(), asked.config.metadata.name.as_str());
+    Scope { partition, region: asked.session.region(), account, cluster, roles: &[], bucket: None }
 }
 
 /// Whose policies count: the user, or the role of a session. A role's path is not part of its sessions' ARN, so a role with one is not
