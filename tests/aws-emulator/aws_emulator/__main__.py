@@ -25,7 +25,8 @@ def main() -> None:
     from .world import World
 
     world = World(float(os.environ.get("EMULATOR_DELAY", "0")), arguments.state_events)
-    run_simple(arguments.host, arguments.port, App(world), threaded=True, request_handler=MotoRequestHandler)
+    app = App(world, f"http://{arguments.host}:{arguments.port}")
+    run_simple(arguments.host, arguments.port, app, threaded=True, request_handler=MotoRequestHandler)
 
 
 if __name__ == "__main__":

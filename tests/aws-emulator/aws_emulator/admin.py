@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import boto3
+from botocore.config import Config
 from werkzeug.wrappers import Request, Response
 
 from . import left
@@ -25,6 +28,24 @@ def answer(app: App, request: Request) -> Response:
         return _json({"message": f"{request.method} {what}: {error} is missing"}, 404)
     except AwsError as error:
         return _json({"message": error.message}, 400)
+
+
+@cache
+def _client(url: str, service: str) -> Any:
+    config = Config(retries={"total_max_attempts": 1})
+    keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "of-a-test"}
+    return boto3.client(service, region_name="us-west-2", endpoint_url=url, config=config, **keys)
+
+
+def call(url: str, request: Request) -> Response:
+    """A call of AWS on a test's behalf: `service`, `method`, `parameters`, as boto3 names them."""
+    said = json.loads(request.get_data())
+    try:
+        result = getattr(_client(url, said["service"]), said["method"])(**said.get("parameters") or {})
+    except Exception as error:
+        return _json({"message": f"{type(error).__name__}: {error}"}, 400)
+    result.pop("ResponseMetadata", None)
+    return _json(result)
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -77,7 +77,7 @@ def _meets(statement: dict[str, Any], action: str, resource: str) -> bool:
         fits = not any(fnmatchcase(action.lower(), one.lower()) for one in _list(statement["NotAction"]))
     else:
         fits = any(fnmatchcase(action.lower(), one.lower()) for one in actions)
-    return fits and (resource == "*" and bool(resources) or any(fnmatchcase(resource, one) for one in resources))
+    return fits and ((resource == "*" and bool(resources)) or any(fnmatchcase(resource, one) for one in resources))
 
 
 def _list(value: Any) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import string
 import uuid
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta
 from typing import Any
 
 from moto.iam.models import iam_backends
@@ -36,7 +36,7 @@ class SsmMore:
         if role not in roles or "ssm.amazonaws.com" not in str(roles[role].assume_role_policy_document):
             raise AwsError("ValidationException", f"Nonexistent role or missing ssm service principal in trust policy: {params['IamRole']}")
         ends = params.get("ExpirationDate")
-        ends = ends.replace(tzinfo=timezone.utc) if ends else now() + _DAY
+        ends = ends.replace(tzinfo=UTC) if ends else now() + _DAY
         if not now() < ends <= now() + _LONGEST:
             raise AwsError("ValidationException", "ExpirationDate must be in the future and no more than 30 days away")
         identity = str(uuid.uuid4())

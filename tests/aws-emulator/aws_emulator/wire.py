@@ -132,7 +132,7 @@ def _by_path(service: str, request: Request) -> tuple[str, dict[str, str]]:
     for method, pattern, name in model.rest_paths(service):
         if method == request.method and len(pattern) == len(pieces):
             params = {}
-            for wanted, piece in zip(pattern, pieces):
+            for wanted, piece in zip(pattern, pieces, strict=True):
                 if wanted.startswith("{"):
                     params[wanted.strip("{}+")] = unquote(piece)
                 elif wanted != piece:

@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Generator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ class World:
 
 def now() -> datetime:
     """The time of events and objects."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 def partition(region: str) -> str:

@@ -43,7 +43,10 @@ class Goldens(Emulated):
         enis = ec2.describe_network_interfaces(Filters=[{"Name": "description", "Values": [f"Amazon EKS {name}"]}])["NetworkInterfaces"]
         self.assertEqual(len({eni["AvailabilityZone"] for eni in enis}), 2)
         if wanted:
-            entries = [eks.describe_access_entry(clusterName=name, principalArn=one)["accessEntry"] for one in eks.list_access_entries(clusterName=name)["accessEntries"]]
+            entries = [
+                eks.describe_access_entry(clusterName=name, principalArn=one)["accessEntry"]
+                for one in eks.list_access_entries(clusterName=name)["accessEntries"]
+            ]
             self.assertIn("HYBRID_LINUX", [one["type"] for one in entries])
         hybrid = [one for one in resources if one.startswith(("TGWPrivate", "VGWPrivate"))]
         tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [cluster["resourcesVpcConfig"]["vpcId"]]}])["RouteTables"]

@@ -97,9 +97,10 @@ class Stacks(Emulated):
         change, stack = self.update("changes", network(A=rule("10.3.0.0/16"), B=rule("10.2.0.0/16", "told"), N=route("10.6.0.0/16")))
         self.assertEqual(stack["StackStatus"], "UPDATE_COMPLETE", self.reasons("changes"))
         said = {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in change["Changes"]}
-        self.assertEqual({key: (one["Action"], one.get("Replacement")) for key, one in said.items()}, {
-            "A": ("Modify", "True"), "B": ("Modify", "False"), "R": ("Remove", None), "N": ("Add", None)
-        })
+        self.assertEqual(
+            {key: (one["Action"], one.get("Replacement")) for key, one in said.items()},
+            {"A": ("Modify", "True"), "B": ("Modify", "False"), "R": ("Remove", None), "N": ("Add", None)},
+        )
         left = "\n".join(self.admin("GET", "left"))
         for there in ("443-443 10.3.0.0/16", "443-443 10.2.0.0/16", " 10.6.0.0/16 igw-"):
             self.assertIn(there, left)
@@ -128,7 +129,10 @@ class Stacks(Emulated):
         _, stack = self.update("back", body)
         self.assertEqual(stack["StackStatus"], "UPDATE_ROLLBACK_COMPLETE")
         self.assertEqual(self.admin("GET", "left"), state)
-        self.assertEqual(json.loads(json.dumps(self.client("cloudformation").get_template(StackName="back")["TemplateBody"])), network(A=rule("10.1.0.0/16"), B=rule("10.2.0.0/16")))
+        self.assertEqual(
+            json.loads(json.dumps(self.client("cloudformation").get_template(StackName="back")["TemplateBody"])),
+            network(A=rule("10.1.0.0/16"), B=rule("10.2.0.0/16")),
+        )
         self.delete("back")
 
     def test_refused_templates(self) -> None:

@@ -35,7 +35,7 @@ def has_attribute(kind: str, attribute: str) -> bool:
     """Whether Fn::GetAtt takes it."""
     said = schema(kind) or {}
     read_only = [".".join(path) for path in _paths(kind, "readOnlyProperties")]
-    first = attribute.split(".")[0]
+    first = attribute.split(".", maxsplit=1)[0]
     return attribute in read_only or first in said.get("properties", {})
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlparse
 
@@ -267,5 +265,3 @@ def _from_s3(url: str) -> str:
     if len(value) > templates.LONGEST_OBJECT:
         raise AwsError("ValidationError", f"Template may not exceed {templates.LONGEST_OBJECT} bytes in size.")
     return str(value.decode())
-
-

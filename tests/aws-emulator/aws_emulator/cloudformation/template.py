@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 import yaml
-from moto.cloudformation.utils import yaml_tag_constructor
 
 from ..errors import AwsError
 from . import schemas
@@ -105,8 +104,21 @@ def _loader() -> type[yaml.SafeLoader]:
     class Loader(yaml.SafeLoader):
         """Knows `!Ref` and the like."""
 
-    yaml.add_multi_constructor("", yaml_tag_constructor, Loader=Loader)
+    yaml.add_multi_constructor("!", _short_form, Loader=Loader)
     return Loader
+
+
+def _short_form(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    """`!GetAtt A.b` is `{"Fn::GetAtt": ["A", "b"]}` and so on."""
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    if tag == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
 
 
 def read(body: str) -> Template:

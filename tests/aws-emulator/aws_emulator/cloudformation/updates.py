@@ -104,9 +104,7 @@ class Updater(Engine):
             if id(resource) in olds and resource.status == "CREATE_COMPLETE":
                 stack.mark(resource, "UPDATE_COMPLETE")
 
-    def _update_all(
-        self, stack: Stack, updating: list[tuple[Resource, dict[str, Any]]], mine: int, failed: list[str], course: Course
-    ) -> Steps:
+    def _update_all(self, stack: Stack, updating: list[tuple[Resource, dict[str, Any]]], mine: int, failed: list[str], course: Course) -> Steps:
         for resource, new in updating:
             if failed:
                 stack.mark(resource, "UPDATE_FAILED", "Resource update cancelled")

@@ -130,7 +130,7 @@ class Values:
     def _cidr(self, said: list[Any]) -> list[str]:
         block, count, bits = [self.resolve(one) for one in [*said, 8][:3]]
         subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - int(bits))
-        return [str(subnet) for _, subnet in zip(range(int(count)), subnets)]
+        return [str(subnet) for _, subnet in zip(range(int(count)), subnets, strict=False)]
 
     def _test(self, said: Any) -> Any:
         ((name, value),) = said.items() if isinstance(said, dict) and len(said) == 1 else (("", said),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 DEFAULT_VERSION = "1.34"
@@ -84,7 +84,7 @@ def default_build(addon: str, version: str) -> str | None:
 
 def versions() -> list[dict[str, Any]]:
     """As DescribeClusterVersions lists them."""
-    start = datetime(2026, 1, 27, tzinfo=timezone.utc)
+    start = datetime(2026, 1, 27, tzinfo=UTC)
     listed = []
     for index, (version, standard) in enumerate(VERSIONS.items()):
         released = start - timedelta(days=120 * index)

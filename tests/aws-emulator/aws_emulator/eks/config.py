@@ -96,9 +96,9 @@ class Config(Clusters):
     def _vpc_config(self, cluster: Cluster, value: dict[str, Any]) -> dict[str, Any]:
         """Endpoints, or subnets and security groups, but not both at once."""
         old = cluster.said["resourcesVpcConfig"]
-        ends = {"endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs"}
+        access = {"endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs"}
         places = {"subnetIds", "securityGroupIds"}
-        if ends & set(value) and places & set(value):
+        if access & set(value) and places & set(value):
             raise bad_parameter("Only one type of update can be allowed.")
         new = {**old, **value}
         if not new["endpointPublicAccess"] and not new["endpointPrivateAccess"]:
@@ -108,9 +108,9 @@ class Config(Clusters):
         elif not new["publicAccessCidrs"]:
             new["publicAccessCidrs"] = ["0.0.0.0/0"]
         if new == old:
-            text = "Cluster is already at the desired configuration with endpointPrivateAccess: {} , endpointPublicAccess: {}, and Public Endpoint Restrictions: {}"
-            shown = (str(new["endpointPrivateAccess"]).lower(), str(new["endpointPublicAccess"]).lower(), new["publicAccessCidrs"])
-            raise bad_parameter(text.format(*shown))
+            ends = (str(new["endpointPrivateAccess"]).lower(), str(new["endpointPublicAccess"]).lower())
+            text = f"endpointPrivateAccess: {ends[0]} , endpointPublicAccess: {ends[1]}, and Public Endpoint Restrictions: {new['publicAccessCidrs']}"
+            raise bad_parameter(f"Cluster is already at the desired configuration with {text}")
         if places & set(value):
             found = networks.subnets(cluster.region, new["subnetIds"])
             if found[0].vpc_id != old["vpcId"]:

@@ -87,9 +87,7 @@ def make_group(cluster: Cluster, vpc: str) -> str:
     """The security group that EKS itself makes."""
     ec2 = backend(cluster.region)
     name = f"eks-cluster-sg-{cluster.name}-{random.randrange(10**9)}"
-    text = (
-        "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads."
-    )
+    text = "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads."
     tags = {"Name": name, f"kubernetes.io/cluster/{cluster.name}": "owned", "aws:eks:cluster-name": cluster.name}
     group = ec2.create_security_group(name, text, vpc_id=vpc, tags=tags)
     ec2.authorize_security_group_ingress(group.id, "-1", None, None, [], source_groups=[{"GroupId": group.id}])

@@ -40,7 +40,7 @@ class GatewayAttachment(Handler):
         return f"VGW|{vpc}"
 
     def attributes(self, place: Place, physical: str, properties: dict[str, Any]) -> dict[str, Any]:
-        return {"AttachmentType": physical.split("|")[0]}
+        return {"AttachmentType": physical.split("|", maxsplit=1)[0]}
 
     def update(self, place: Place, physical: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[None] | None:
         """Another gateway: the old one is detached first."""
