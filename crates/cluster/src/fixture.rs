@@ -160,6 +160,13 @@ pub(crate) fn world() -> World {
         }],
         ..World::default()
     };
+    world.resolver_endpoints = vec![ResolverEndpoint {
+        id: "rslvr-in-1".into(),
+        direction: "INBOUND".into(),
+        host_vpc_id: VPC.into(),
+        status: "OPERATIONAL".into(),
+        ..ResolverEndpoint::default()
+    }];
     vpc(&mut world);
     gateway(&mut world);
     world

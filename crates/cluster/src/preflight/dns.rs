@@ -2,6 +2,7 @@
 
 use super::{Check, Told, View, When};
 use crate::path::{hops, remedy};
+use crate::world::ResolverEndpoint;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -15,7 +16,7 @@ pub(super) const CHECKS: &[Check] = &[
         code: "dns.private",
         about: "the site can resolve the name of a private endpoint",
         when: When::Always,
-        needs: &[],
+        needs: &["ListResolverEndpoints"],
         run: private,
     },
 ];
@@ -45,11 +46,16 @@ fn attributes(view: &View<'_>, told: &mut Told) {
     }
 }
 
-/// P11. What the site's resolvers do is not seen from here.
+/// P11. What the site's resolvers do is not seen from here; whether they have somebody to ask in the VPC is.
 fn private(view: &View<'_>, told: &mut Told) {
     let endpoints = hops::endpoints(view.cluster, &view.world);
     if endpoints.public || !endpoints.private || view.without_remote() {
         return told.idle();
+    }
+    let id = view.vpc();
+    let inbound = |it: &ResolverEndpoint| it.host_vpc_id == id && it.direction.starts_with("INBOUND") && it.status == "OPERATIONAL";
+    if view.before.resolver_endpoints.iter().any(inbound) {
+        return;
     }
     let name =
         view.before.cluster.as_ref().map(|live| live.endpoint.trim_start_matches("https://").to_owned()).filter(|name| !name.is_empty());

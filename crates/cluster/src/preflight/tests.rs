@@ -19,11 +19,7 @@ fn after(change: Change) -> (BTreeMap<&'static str, State>, Vec<Finding>) {
     change(&mut cluster, &mut world);
     let outcomes = examine(&cluster, &world);
     let findings: Vec<Finding> = outcomes.iter().flat_map(|it| it.findings.clone()).collect();
-    let mut failing = failing(&outcomes);
-    // Whether the site resolves the private name is never known from here.
-    if failing.get("dns.private") == Some(&State::Warn) {
-        failing.remove("dns.private");
-    }
+    let failing = failing(&outcomes);
     (failing, findings)
 }
 
@@ -33,7 +29,7 @@ fn where_all_is_well_nothing_is_found() {
     assert_eq!(failing, BTreeMap::new(), "{findings:#?}");
     let (cluster, world) = fixture::with_vpn_gateway();
     let outcomes = examine(&cluster, &world);
-    assert_eq!(super::tests::failing(&outcomes).into_keys().collect::<Vec<_>>(), ["dns.private"], "{outcomes:#?}");
+    assert_eq!(super::tests::failing(&outcomes), BTreeMap::new(), "{outcomes:#?}");
 }
 
 fn remove(world: &mut World, table: usize, network: &str) {
@@ -128,6 +124,11 @@ fn each_fault_of_the_network_is_found_by_its_check() {
         ("no DNS", |_, world| world.vpcs[0].enable_dns_hostnames = Some(false), vec![("dns.attributes", Fail)]),
         ("DNS was not asked", |_, world| world.vpcs[0].enable_dns_support = None, vec![("dns.attributes", Unknown)]),
         ("little room", |_, world| world.subnets[0].available_ip_address_count = Some(9), vec![("subnets.addresses", Warn)]),
+        (
+            "a private name and nobody to ask",
+            |_, world| world.resolver_endpoints[0].direction = "OUTBOUND".into(),
+            vec![("dns.private", Warn)],
+        ),
         ("one zone", |_, world| world.subnets[1].availability_zone = "eu-central-1a".into(), vec![("subnets.zones", Fail)]),
         ("a zone that EKS refuses", |_, world| world.subnets[1].availability_zone_id = "use1-az3".into(), vec![("subnets.zones", Fail)]),
         (

@@ -1,10 +1,45 @@
 //! `hybridge cluster drift`.
 
-use hybridge_report::Exit;
+use hybridge_cluster::drift::compare;
+use hybridge_cluster::preflight::Outcome;
+use hybridge_cluster::template;
+use hybridge_report::{Exit, Finding};
+use serde::Serialize;
 
+use super::known::known;
+use super::outcomes;
+use crate::args::Output;
 use crate::args::cluster::Look;
+use crate::tell;
 
-pub(super) fn run(_asked: &Look) -> Exit {
-    crate::tell::line("hybridge cluster drift is not built yet");
-    Exit::Unexpected
+/// JSON form.
+#[derive(Serialize)]
+struct Report<'a> {
+    /// Something is not as the file says, or could not be compared.
+    drift: bool,
+    comparisons: &'a [Outcome],
+}
+
+pub(super) fn run(asked: &Look) -> Exit {
+    let (cluster, world) = match known(asked) {
+        Ok(known) => known,
+        Err(exit) => return exit,
+    };
+    let template = template::stacks(&cluster, &world).first().map(|stack| stack.template.to_json());
+    let comparisons = compare(&cluster, &world, template.as_ref());
+    let findings: Vec<&Finding> = comparisons.iter().flat_map(|comparison| &comparison.findings).collect();
+    // What could not be compared is not well: who watches the exit code alone has to see it.
+    let drift = !findings.is_empty();
+    let said = match asked.output {
+        Output::Json => tell::json(&Report { drift, comparisons: &comparisons }),
+        Output::Table => {
+            let said = tell::data(&outcomes::table(&comparisons));
+            tell::findings(findings);
+            said
+        }
+    };
+    match said {
+        Exit::Ok if drift => Exit::Input,
+        said => said,
+    }
 }

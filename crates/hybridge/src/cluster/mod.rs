@@ -9,6 +9,8 @@ mod file;
 mod gather;
 mod get;
 mod handover;
+mod known;
+mod outcomes;
 mod plan;
 mod update;
 mod validate;
