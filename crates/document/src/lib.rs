@@ -9,6 +9,7 @@ mod problem;
 mod reader;
 mod scalar;
 mod tree;
+mod write;
 
 pub use head::Head;
 pub use names::{Unknown, nearest, unknown};
@@ -16,3 +17,4 @@ pub use problem::{At, HIDDEN, MAX_PROBLEMS, Problem, Problems};
 pub use reader::Reader;
 pub use scalar::{boolean, free_key, is_null, is_yaml_word, old_boolean, own, plain, value};
 pub use tree::{Broken, Form, Key, Node, Scalar, Tree, read};
+pub use write::write;

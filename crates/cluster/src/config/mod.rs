@@ -7,6 +7,7 @@ mod access;
 mod annotations;
 pub mod arn;
 mod checks;
+mod dump;
 mod fields;
 mod nodes;
 mod parse;
@@ -21,6 +22,7 @@ pub use access::{
     AccessConfig, AccessEntry, AccessPolicy, AccessScope, Iam, PodIdentityAssociation, ServiceAccount, ServiceAccountMetadata,
 };
 pub use annotations::Annotations;
+pub use dump::dump;
 pub use nodes::{Addon, AddonsConfig, AutoModeConfig, ManagedNodeGroup, NodeGroupIam, Taint, UpdateConfig};
 pub use parse::{Parsed, parse};
 pub use places::Places;
