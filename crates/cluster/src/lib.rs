@@ -9,6 +9,9 @@
 //!
 //! Nothing here reads a clock, a file or a socket: what is known of AWS is a [`world::World`], and the command asks for it and acts.
 
+#[cfg(test)]
+extern crate self as hybridge_cluster;
+
 pub mod config;
 pub mod course;
 pub mod difference;

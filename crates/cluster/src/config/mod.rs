@@ -15,6 +15,8 @@ mod places;
 mod refusals;
 pub mod region;
 pub mod space;
+#[cfg(test)]
+pub(crate) mod tests;
 mod vpc;
 mod walk;
 

@@ -180,7 +180,8 @@ impl Walk<'_> {
         if choices.contains(&text) {
             return Some(Value::from(text));
         }
-        let known = choices.iter().map(|choice| format!("{choice:?}")).collect::<Vec<_>>().join(", ");
+        let known: Vec<String> = choices.iter().map(|choice| format!("{choice:?}")).collect();
+        let known = known.split_last().map_or(String::new(), |(last, rest)| format!("{} and {last}", rest.join(", ")));
         let shown: String = text.chars().take(80).collect();
         let what = format!("invalid value {shown:?} provided for {path}; only {known} are supported");
         self.problems().error("value.choice", tree.at, "", what).fix(match nearest(text, choices.iter().copied()) {

@@ -165,7 +165,10 @@ fn overlaps(checks: &mut Checks<'_>, networks: &[Network]) {
                 break;
             }
         }
-        around.push(inner);
+        // What comes again is not looked at again: so many nest at most as there are prefixes.
+        if !around.iter().any(|outer| outer.cidr == inner.cidr && outer.whose == inner.whose) {
+            around.push(inner);
+        }
     }
 }
 
