@@ -52,6 +52,11 @@ static KNOWN: [(&str, &str); 10] = [
     ("own-cni", "true or false, in quotes"),
 ];
 
+/// Whether there is one of this name.
+pub(super) fn is_known(key: &str) -> bool {
+    key.strip_prefix(OURS).is_some_and(|name| KNOWN.iter().any(|(known, _)| *known == name))
+}
+
 /// Reads those of ours. Whether they fit the rest of the file is checked with it.
 pub(super) fn read(all: &BTreeMap<String, String>, places: &Places, problems: &mut Problems) -> Annotations {
     let mut read = Annotations::default();

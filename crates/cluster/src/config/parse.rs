@@ -132,17 +132,22 @@ fn allowed(asked: &[String], problems: &mut Problems) -> Vec<String> {
     allowed
 }
 
-/// Lines of private keys, which belong nowhere in this file and are shown by no sentence of ours.
+/// Lines of private keys, which belong nowhere in this file and are shown by no sentence of ours. Keys that are not put in right may have
+/// anything around their lines.
 fn private_keys(text: &str) -> Vec<String> {
     let mut keys = Vec::new();
     let mut inside = false;
-    for line in text.lines().map(str::trim) {
+    for line in text.lines() {
         if line.contains("-----BEGIN") {
             inside = line.contains("PRIVATE KEY");
-        } else if line.contains("-----END") {
+        }
+        if inside && !line.contains("-----") {
+            let base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+            let words = line.split(|c| !base64(c)).filter(|word| word.len() >= 16);
+            keys.extend(words.take(1000_usize.saturating_sub(keys.len())).map(str::to_owned));
+        }
+        if line.contains("-----END") {
             inside = false;
-        } else if inside && line.len() >= 8 && keys.len() < 1000 {
-            keys.push(line.to_owned());
         }
     }
     keys

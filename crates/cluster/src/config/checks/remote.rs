@@ -181,7 +181,8 @@ fn roles(checks: &mut Checks<'_>, remote: &RemoteNetworkConfig) {
 fn annotations_without(checks: &mut Checks<'_>) {
     let ours: Vec<&String> = checks.config.metadata.annotations.keys().filter(|key| key.starts_with("hybridge/")).collect();
     for key in ours {
-        if !matches!(key.as_str(), "hybridge/own-cni" | "hybridge/gateway-subnets") {
+        let elsewhere = matches!(key.as_str(), "hybridge/own-cni" | "hybridge/gateway-subnets");
+        if !elsewhere && crate::config::annotations::is_known(key) {
             let what = "has no effect: there is no remoteNetworkConfig";
             checks
                 .warning("annotation.unused", &format!("metadata.annotations.{key}"), "", what)
