@@ -2,6 +2,8 @@
 //!
 //! `HYBRIDGE_WRITE_DOCS=1 cargo test -p hybridge documented` writes the tables anew.
 
+mod cluster;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use crate::args::nodeadm::Nodeadm;
 
 const README: &str = include_str!("../../../README.md");
 const NODE: &str = include_str!("../../../docs/node.md");
+const CLUSTER: &str = include_str!("../../../docs/cluster.md");
 const ARCHIVE: &str = include_str!("../../../packaging/README.md");
 const UNITS: [&str; 2] = [
     include_str!("../../../packaging/node/hybridge-node-config.service"),
@@ -111,7 +114,8 @@ const OTHERS: [&str; 15] = [
 #[test]
 fn every_code_of_a_finding_stands_on_the_page_and_no_other() {
     let documented: BTreeSet<&str> = rows(NODE, CODES).lines().flat_map(|line| code(line.split('|').nth(1).unwrap_or_default())).collect();
-    let texts: Vec<String> = sources().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let folders = ["document/src", "node/src", "node-host/src", "hybridge/src/node"];
+    let texts: Vec<String> = sources(&folders).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let known: BTreeSet<&str> = texts.iter().flat_map(|text| codes_of(text)).collect();
     let eviction = ["memory.available", "nodefs.available"];
     let other = |text: &&str| OTHERS.contains(text) || eviction.contains(text) || text.starts_with("spec.");
@@ -124,7 +128,7 @@ fn every_code_of_a_finding_stands_on_the_page_and_no_other() {
 /// Lines of `sh` blocks, and what units start, that begin with a program of ours.
 fn commands(program: &str) -> Vec<String> {
     let blocks =
-        [README, NODE, ARCHIVE].into_iter().flat_map(|page| page.split("```sh\n").skip(1)).filter_map(|rest| rest.split("```").next());
+        [README, NODE, CLUSTER, ARCHIVE].into_iter().flat_map(|page| page.split("```sh\n").skip(1)).filter_map(|rest| rest.split("```").next());
     let units = UNITS.iter().flat_map(|unit| unit.lines()).filter_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/"));
     let lines = blocks.flat_map(str::lines).map(str::trim).chain(units);
     lines
