@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 pub(crate) const DIRECTORY: &str = "HYBRIDGE_REAL_DIR";
 
 /// What is made, for people.
-pub(crate) const PARTS: &str = "Kubernetes' servers and kubelet, etcd, containerd and helm (built from Go modules, minutes the first time), moto and the AWS CLI \
+pub(crate) const PARTS: &str = "Kubernetes' servers and kubelet, etcd, containerd and helm (built from Go modules, minutes the first time), moto, the AWS CLI and cfn-lint \
      (from PyPI), a virtual machine (of Debian packages, 500 MB, under a minute)";
 
 /// What must be installed for that and for running them. Debian's runc starts no service.

@@ -1,4 +1,4 @@
-//! Python programs, each in a virtual environment of its own: moto, an independent EC2 emulator, and the AWS CLI.
+//! Python programs, each in a virtual environment of its own: moto, an independent EC2 emulator, the AWS CLI, and cfn-lint.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{once, read, venv};
 
 /// The folders below `tests/real` that hold a `requirements.txt`.
-pub(crate) const PROGRAMS: [&str; 2] = ["moto", "awscli"];
+pub(crate) const PROGRAMS: [&str; 3] = ["moto", "awscli", "cfnlint"];
 
 /// Installs what `requirements.txt` names unless that was done before. Needs [`crate::host::PYTHON`].
 pub(crate) fn ensure(program: &str, source: &Path, directory: &Path) -> Result<()> {
