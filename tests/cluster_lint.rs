@@ -49,7 +49,8 @@ mod with_real_parts {
     const ROLE: &str = "arn:aws:iam::000011112222:role/Given";
 
     fn remote(dice: &mut Dice, given: bool) -> Value {
-        let networks = |second: u8, count: usize| json!([{"cidrs": (0..count).map(|third| format!("10.{second}.{third}.0/24")).collect::<Vec<_>>()}]);
+        let networks =
+            |second: u8, count: usize| json!([{"cidrs": (0..count).map(|third| format!("10.{second}.{third}.0/24")).collect::<Vec<_>>()}]);
         let mut remote = Map::new();
         let (nodes, pods) = (1 + dice.roll(5), dice.roll(5));
         remote.insert("remoteNodeNetworks".to_owned(), networks(80, nodes));
@@ -97,7 +98,11 @@ mod with_real_parts {
         let viewer = json!({"principalARN": ROLE, "accessPolicies": [{"policyARN": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", "accessScope": {"type": "namespace", "namespaces": ["shop"]}}]});
         let access = json!({"authenticationMode": dice.one(&mode), "accessEntries": [viewer]});
         dice.sometimes(config, "accessConfig", &[access]);
-        let private = [json!({"enabled": true}), json!({"enabled": true, "additionalEndpointServices": ["logs"]}), json!({"enabled": true, "skipEndpointCreation": true})];
+        let private = [
+            json!({"enabled": true}),
+            json!({"enabled": true, "additionalEndpointServices": ["logs"]}),
+            json!({"enabled": true, "skipEndpointCreation": true}),
+        ];
         if dice.roll(2) == 0 {
             dice.sometimes(config, "privateCluster", &private);
         }
@@ -111,8 +116,16 @@ mod with_real_parts {
             json!({"podIdentityAssociations": [identity], "serviceRolePermissionsBoundary": "arn:aws:iam::000011112222:policy/Boundary"}),
         ];
         dice.sometimes(config, "iam", &iam);
-        dice.sometimes(config, "cloudWatch", &[json!({"clusterLogging": {"enableTypes": ["*"]}}), json!({"clusterLogging": {"enableTypes": ["api"]}})]);
-        dice.sometimes(config, "secretsEncryption", &[json!({"keyARN": "arn:aws:kms:us-west-2:000011112222:key/11111111-2222-3333-4444-555555555555"})]);
+        dice.sometimes(
+            config,
+            "cloudWatch",
+            &[json!({"clusterLogging": {"enableTypes": ["*"]}}), json!({"clusterLogging": {"enableTypes": ["api"]}})],
+        );
+        dice.sometimes(
+            config,
+            "secretsEncryption",
+            &[json!({"keyARN": "arn:aws:kms:us-west-2:000011112222:key/11111111-2222-3333-4444-555555555555"})],
+        );
         dice.sometimes(config, "upgradePolicy", &[json!({"supportType": "STANDARD"}), json!({"supportType": "EXTENDED"})]);
         dice.sometimes(config, "zonalShiftConfig", &[json!({"enabled": true})]);
         dice.sometimes(config, "kubernetesNetworkConfig", &[json!({"serviceIPv4CIDR": "10.100.0.0/16"}), json!({"ipFamily": "IPv4"})]);
@@ -131,7 +144,8 @@ mod with_real_parts {
     fn cluster(dice: &mut Dice, number: usize) -> ClusterConfig {
         let given = dice.roll(4) == 0;
         let mut config = Map::new();
-        config.insert("metadata".to_owned(), json!({"name": format!("generated-{number}"), "region": "us-west-2", "tags": {"team": "shop"}}));
+        config
+            .insert("metadata".to_owned(), json!({"name": format!("generated-{number}"), "region": "us-west-2", "tags": {"team": "shop"}}));
         config.insert("vpc".to_owned(), vpc(dice, given));
         if !given {
             let zones = ["a", "b", "c", "d"].map(|letter| format!("us-west-2{letter}"));
@@ -147,8 +161,10 @@ mod with_real_parts {
     fn annotations(dice: &mut Dice) -> Annotations {
         let given = dice.roll(4) == 0;
         Annotations {
-            trust_anchor_arn: given.then(|| "arn:aws:rolesanywhere:us-west-2:000011112222:trust-anchor/11111111-2222-3333-4444-555555555555".to_owned()),
-            profile_arn: given.then(|| "arn:aws:rolesanywhere:us-west-2:000011112222:profile/11111111-2222-3333-4444-555555555555".to_owned()),
+            trust_anchor_arn: given
+                .then(|| "arn:aws:rolesanywhere:us-west-2:000011112222:trust-anchor/11111111-2222-3333-4444-555555555555".to_owned()),
+            profile_arn: given
+                .then(|| "arn:aws:rolesanywhere:us-west-2:000011112222:profile/11111111-2222-3333-4444-555555555555".to_owned()),
             role_arns: if dice.roll(4) == 0 { vec!["arn:aws:iam::000011112222:role/North".to_owned()] } else { Vec::new() },
             any_session_name: dice.roll(4) == 0,
             pod_routes_by_gateway: dice.roll(4) == 0,
@@ -185,7 +201,8 @@ mod with_real_parts {
             .args(files)
             .output()
             .unwrap();
-        let found: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        let found: Vec<Value> =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
         let mut errors: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for one in found {
             let file = Path::new(one["Filename"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned();
@@ -202,7 +219,8 @@ mod with_real_parts {
         for number in 0..220 {
             let config = cluster(&mut dice, number);
             let cluster = resolve(&config, &annotations(&mut dice), &world()).unwrap();
-            for stack in stacks(&cluster, &world()).into_iter().take(1).chain(stacks(&cluster, &with_issuer(&cluster)).into_iter().skip(1)) {
+            for stack in stacks(&cluster, &world()).into_iter().take(1).chain(stacks(&cluster, &with_issuer(&cluster)).into_iter().skip(1))
+            {
                 assert_eq!(stack.template.check(), [], "{}", stack.name);
                 let text = stack.template.render();
                 assert!(text.len() <= cfn::MAX_BODY, "{} {}", stack.name, text.len());
@@ -231,7 +249,13 @@ mod with_real_parts {
         let script = "import json,sys\nfrom cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as M\n\
             print(json.dumps({t: [p.replace('/properties/', '') for p in M.get_resource_schema('us-west-2', t).schema.get('createOnlyProperties', [])] for t in sys.argv[1:]}))";
         let types = CREATE_ONLY.iter().map(|(kind, _)| *kind);
-        let others = ["AWS::EC2::EIP", "AWS::EC2::InternetGateway", "AWS::IAM::Policy", "AWS::RolesAnywhere::Profile", "AWS::RolesAnywhere::TrustAnchor"];
+        let others = [
+            "AWS::EC2::EIP",
+            "AWS::EC2::InternetGateway",
+            "AWS::IAM::Policy",
+            "AWS::RolesAnywhere::Profile",
+            "AWS::RolesAnywhere::TrustAnchor",
+        ];
         let output = Command::new(program("python")).args(["-c", script]).args(types).args(others).output().unwrap();
         let schemas: BTreeMap<String, Vec<String>> = serde_json::from_slice(&output.stdout).unwrap();
         // Those that we never write.
@@ -265,7 +289,8 @@ mod with_real_parts {
         ];
         for (kind, schema) in schemas {
             let ours = CREATE_ONLY.iter().find(|(known, _)| *known == kind).map_or(&[][..], |(_, properties)| properties);
-            let missing: Vec<_> = schema.iter().filter(|property| !ours.contains(&property.as_str()) && !UNUSED.contains(&property.as_str())).collect();
+            let missing: Vec<_> =
+                schema.iter().filter(|property| !ours.contains(&property.as_str()) && !UNUSED.contains(&property.as_str())).collect();
             // A rule's group by name, and a NAT gateway's VPC, are for networks of another kind.
             let missing: Vec<_> = missing.into_iter().filter(|property| !["GroupName", "VpcId"].contains(&property.as_str())).collect();
             let more: Vec<_> = ours.iter().filter(|property| !schema.iter().any(|known| known == **property)).collect();
