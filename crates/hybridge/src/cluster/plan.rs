@@ -29,6 +29,8 @@ struct Told {
     there: Vec<String>,
     /// Stacks whose templates nobody knows yet.
     later: Vec<String>,
+    /// The file's warnings, which are printed already.
+    of_file: Vec<Finding>,
     findings: Vec<Finding>,
 }
 
@@ -86,7 +88,9 @@ fn plan(file: &Read, world: &World, offline: bool) -> Result<Told, Vec<Finding>>
         State::Unknown => !offline,
         State::Pass | State::Idle => false,
     };
-    findings.extend(outcomes.into_iter().filter(|outcome| told(outcome.state)).flat_map(|outcome| outcome.findings));
+    let again = |finding: &Finding| file.warnings.iter().any(|known| known.code == finding.code);
+    let found = outcomes.into_iter().filter(|outcome| told(outcome.state)).flat_map(|outcome| outcome.findings);
+    findings.extend(found.filter(|finding| !again(finding)));
     let mut each: Vec<Finding> = Vec::new();
     for finding in located(findings, &file.places) {
         if !each.contains(&finding) {
@@ -94,7 +98,7 @@ fn plan(file: &Read, world: &World, offline: bool) -> Result<Told, Vec<Finding>>
         }
     }
     let there = world.stacks.iter().map(|stack| stack.stack_name.clone()).collect();
-    Ok(Told { later: later(&cluster, world), cluster, stacks, update, there, findings: each })
+    Ok(Told { later: later(&cluster, world), cluster, stacks, update, there, of_file: file.warnings.clone(), findings: each })
 }
 
 /// The template that the stack will have in the end, and its bytes.

@@ -16,7 +16,7 @@ pub(super) struct Form<'a> {
     region: &'a str,
     /// Nothing stands in the way.
     possible: bool,
-    findings: &'a [Finding],
+    findings: Vec<&'a Finding>,
     stacks: Vec<StackForm<'a>>,
     /// Stacks whose templates need what EKS makes first.
     later: &'a [String],
@@ -49,7 +49,7 @@ pub(super) fn form(told: &Told) -> Form<'_> {
         cluster: &metadata.name,
         region: &metadata.region,
         possible: told.findings.iter().all(|finding| finding.severity != hybridge_report::Severity::Error),
-        findings: &told.findings,
+        findings: told.of_file.iter().chain(&told.findings).collect(),
         stacks: told.stacks.iter().enumerate().map(|(at, stack)| stack_form(told, at, stack)).collect(),
         later: &told.later,
         addons: addon_names(&told.cluster),
