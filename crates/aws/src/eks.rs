@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use self::addons::{AddonVersion, NewAddon};
 pub use self::live::{ClusterUpdate, UpdateError};
-pub use self::node_groups::NodeGroup;
+pub use self::node_groups::{NodeGroup, Scaling};
 pub use self::pod_identity::{NewPodIdentity, PodIdentity};
 use crate::call::{Call, CallError, JsonCall, Kind, Repeat, client_token, parsed};
 use crate::endpoint::Service;

@@ -9,6 +9,7 @@ mod gateway;
 mod lab;
 mod node;
 mod runtime;
+mod table;
 mod tell;
 
 use std::ffi::OsString;

@@ -21,11 +21,12 @@ use tokio::join;
 
 #[allow(unused_imports, reason = "commands that take --facts use it")]
 pub(super) use self::facts::known;
-use self::questions::{together, told};
+use self::questions::together;
+pub(super) use self::questions::{Open, told};
 use crate::args::cluster::Asking;
 
 /// What one question of a kind after the other would take too long for, and all at once would be throttled for.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 
 /// What is asked, and of whom.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,13 @@ pub(super) async fn gather(config: &ClusterConfig, annotations: &Annotations, as
     world = together([machines::ask(asked, &world).await, world]);
     world.caller = Some(caller);
     Ok((world, session))
+}
+
+/// Asks for what belongs to a cluster that exists: what is in it, its stacks, the interfaces of its control plane, its machines outside.
+pub(super) async fn look(asked: Asked<'_>, live: &LiveCluster) -> World {
+    let (within, stacks, interfaces) = join!(within(asked, Some(live)), stacks(asked), network::interfaces(asked, live));
+    let world = together([within, stacks, interfaces]);
+    together([machines::ask(asked, &world).await, world])
 }
 
 /// AWS in this region; nothing is asked yet.

@@ -1,12 +1,11 @@
 //! The view as text for people.
 
-use std::fmt::{Display, Write as _};
-
 use hybridge_gateway::detail::{NodeState, Whose};
 use hybridge_model::Cidr4;
 
 use super::unanswered::seconds;
 use super::view::{Gateway, Leader, Node, Source, View};
+use crate::table::{line, list, or_dash, section, yes};
 
 /// With more hybrid nodes than this, those that are fine are counted only.
 const MANY: usize = 20;
@@ -44,10 +43,6 @@ pub(crate) fn text(view: &View, all: bool) -> String {
     text
 }
 
-fn line(text: &mut String, what: impl Display) {
-    writeln!(text, "{what}").expect("writing to a String cannot fail");
-}
-
 fn summary(text: &mut String, view: &View) {
     let ready = view.gateways.iter().filter(|gateway| gateway.ready == Some(true)).count();
     let programmed = view.hybrid_nodes.iter().filter(|node| node.state == NodeState::Programmed).count();
@@ -80,39 +75,6 @@ fn leader(leader: &Leader) -> String {
     parts.extend(leader.renewed.map(|renewed| format!("renewed {}", seconds(renewed))));
     parts.extend(leader.expired.filter(|expired| *expired).map(|_| "expired".to_owned()));
     parts.join(", ")
-}
-
-/// A titled table; nothing where there are no rows.
-fn section<const COLUMNS: usize>(text: &mut String, title: &str, heads: &[&str; COLUMNS], rows: Vec<[String; COLUMNS]>) {
-    if rows.is_empty() {
-        return;
-    }
-    let widths = columns(heads, &rows);
-    line(text, format_args!("\n{title}"));
-    for row in std::iter::once(heads.map(str::to_owned)).chain(rows) {
-        let cells = row.iter().zip(widths).filter(|(_, width)| *width > 0).map(|(cell, width)| format!("{cell:width$}"));
-        line(text, cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
-}
-
-/// The width of each column; 0 for one without anything in it.
-fn columns<const COLUMNS: usize>(heads: &[&str; COLUMNS], rows: &[[String; COLUMNS]]) -> [usize; COLUMNS] {
-    std::array::from_fn(|column| {
-        let widest = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        if widest == 0 { 0 } else { widest.max(heads[column].chars().count()) }
-    })
-}
-
-fn or_dash(value: Option<impl Display>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
-}
-
-fn yes(value: Option<bool>) -> String {
-    or_dash(value.map(|value| if value { "yes" } else { "no" }))
-}
-
-fn list(values: &[impl Display]) -> String {
-    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn gateways(view: &View) -> Vec<[String; 8]> {

@@ -94,6 +94,17 @@ async fn vpc_with_all(asked: Asked<'_>, vpc: &str) -> World {
     }
 }
 
+/// The interfaces of a cluster's control plane.
+pub(super) async fn interfaces(asked: Asked<'_>, live: &LiveCluster) -> World {
+    let vpc = live.resources_vpc_config.vpc_id.as_str();
+    if vpc.is_empty() {
+        return World::default();
+    }
+    let mut open = Open::new();
+    let found = asked.session.control_plane_interfaces(vpc, &live.name).await;
+    World { network_interfaces: told(found, &mut open), unanswered: open, ..World::default() }
+}
+
 async fn gateways(asked: Asked<'_>, tables: &[RouteTable]) -> World {
     let wanted = std::iter::once(asked.config.remote_network_config.as_ref().map_or("", |remote| remote.vpc_gateway_id.as_str()));
     let routes = tables.iter().flat_map(|table| &table.routes);

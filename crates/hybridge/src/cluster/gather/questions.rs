@@ -7,10 +7,10 @@ use hybridge_cluster::world::World;
 use hybridge_report::chain;
 
 /// Why questions have no answer, by the call.
-pub(super) type Open = BTreeMap<String, String>;
+pub(in super::super) type Open = BTreeMap<String, String>;
 
 /// The answer, or nothing and a note.
-pub(super) fn told<T: Default>(answer: Result<T, CallError>, open: &mut Open) -> T {
+pub(in super::super) fn told<T: Default>(answer: Result<T, CallError>, open: &mut Open) -> T {
     answer.unwrap_or_else(|error| {
         let why = chain(&error);
         let why = match error.fix() {
