@@ -197,7 +197,8 @@ impl CallError {
             }
             Kind::NoCredentials => Some(
                 "give credentials; looked for, in this order: environment (AWS_ACCESS_KEY_ID), profile (AWS_PROFILE, --profile: ~/.aws/config, \
-                 ~/.aws/credentials, single sign-on, credential_process), web identity, container (Pod Identity), the instance's role"
+                 ~/.aws/credentials, credential_process), web identity, container (Pod Identity), the instance's role. \
+                 Those of single sign-on come by `eval \"$(aws configure export-credentials --format env)\"`"
                     .into(),
             ),
             Kind::BadCredentials => Some("renew the credentials; these have expired, or AWS does not know them".into()),

@@ -117,14 +117,17 @@ impl Session {
         self.query_all(&call, &query, "networkInterfaceSet", decode::interface).await
     }
 
-    /// Services that can have endpoints, by their names (DescribeVpcEndpointServices). Those that the region does not have are left out.
+    /// Those of some services that can have endpoints in this region (DescribeVpcEndpointServices). All are asked for, some hundreds:
+    /// named ones that the region does not have would fail the call.
     ///
     /// # Errors
     /// EC2 refused, could not be reached, or answered with something else.
-    pub async fn endpoint_services(&self, names: &[impl AsRef<str>]) -> Result<Vec<EndpointService>, CallError> {
-        let call = Call::new("DescribeVpcEndpointServices", listed(names));
-        let query = Query::ec2("DescribeVpcEndpointServices").filter("service-name", names);
-        self.query_all(&call, &query, "serviceDetailSet", decode::endpoint_service).await
+    pub async fn endpoint_services(&self, names: &[String]) -> Result<Vec<EndpointService>, CallError> {
+        let call = Call::new("DescribeVpcEndpointServices", "");
+        let query = Query::ec2("DescribeVpcEndpointServices").with("MaxResults", "1000");
+        let mut services = self.query_all(&call, &query, "serviceDetailSet", decode::endpoint_service).await?;
+        services.retain(|service| names.contains(&service.service_name));
+        Ok(services)
     }
 
     /// The endpoints in a VPC (DescribeVpcEndpoints).
