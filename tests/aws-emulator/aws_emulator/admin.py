@@ -58,7 +58,7 @@ def _add_faults(app: App, said: Any) -> Any:
 
 
 def _clear_faults(app: App, _: Any) -> Any:
-    app.faults.rules.clear()
+    app.faults.clear()
     return {}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from .errors import AwsError
 from .wire import Call
 
-_KINDS = ("throttle", "error", "delay", "cut", "deny", "expired")
+_KINDS = ("throttle", "error", "delay", "cut", "hold", "deny", "expired")
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Rule:
     action: str = "*"
     nth: int = 1
     count: int = 1
-    # For `error` and `cut`: "before" the work or "after" it, so that the caller does not know that it is done.
+    # For `error`, `cut` and `hold`: "before" the work or "after" it, so that the caller does not know that it is done.
     when: str = "before"
     # For `delay`.
     seconds: float = 0.0
@@ -35,6 +35,9 @@ class Rule:
     # Only calls whose body or path has this text.
     contains: str = ""
     seen: int = 0
+    # How many calls a `hold` keeps at the moment; they are cut when the order is taken back.
+    held: int = 0
+    taken_back: bool = False
 
     @classmethod
     def read(cls, said: dict[str, Any]) -> Rule:
@@ -66,6 +69,12 @@ class Faults:
     def __init__(self) -> None:
         self.rules: list[Rule] = []
 
+    def clear(self) -> None:
+        """Takes all orders back."""
+        for rule in self.rules:
+            rule.taken_back = True
+        self.rules = []
+
     def met(self, call: Call) -> list[Rule]:
         """What is ordered for this call."""
         return [rule for rule in self.rules if rule.meets(call)]
@@ -79,6 +88,11 @@ def strike(rules: list[Rule], call: Call, when: str) -> None:
         if rule.kind == "delay":
             time.sleep(rule.seconds)
         elif rule.kind == "cut":
+            raise Cut
+        elif rule.kind == "hold":
+            rule.held += 1
+            while not rule.taken_back:
+                time.sleep(0.005)
             raise Cut
         else:
             raise _error(rule, call)

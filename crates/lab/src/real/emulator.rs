@@ -75,9 +75,15 @@ impl Emulator {
         self.admin("POST", "page-size", Some(&json!({"size": size}))).map(drop)
     }
 
-    /// Orders a fault (`kind` throttle, error, delay, cut, deny or expired; see `aws_emulator/faults.py` for the rest).
+    /// Orders a fault (`kind` throttle, error, delay, cut, hold, deny or expired; see `aws_emulator/faults.py` for the rest).
     pub fn order(&self, fault: &Value) -> Result<(), RealError> {
         self.admin("POST", "faults", Some(fault)).map(drop)
+    }
+
+    /// How many calls `hold` orders keep waiting now. Taking the orders back ends those calls without an answer.
+    pub fn held(&self) -> Result<u64, RealError> {
+        let rules = self.admin("GET", "faults", None)?;
+        Ok(rules.as_array().into_iter().flatten().filter_map(|rule| rule["held"].as_u64()).sum())
     }
 
     /// Takes all orders back, of calls and of resources.

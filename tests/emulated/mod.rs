@@ -1,0 +1,267 @@
+//! A cluster's life in the emulated AWS: files, commands, and what must be there then.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub(crate) mod there;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use hybridge_lab::netns::Netns;
+use hybridge_lab::real::{EMULATED_REGION, Emulator};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Name of the cluster.
+pub(crate) const NAME: &str = "shop";
+
+/// Longer than anything takes here, on two busy cores.
+const LONG: Duration = Duration::from_secs(90);
+
+/// Who gives hybrid nodes their credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Provider {
+    Ssm,
+    Anywhere,
+}
+
+/// What leads to the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gateway {
+    None,
+    Transit,
+    Private,
+}
+
+/// What a file asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) provider: Provider,
+    pub(crate) gateway: Gateway,
+    pub(crate) nodes: Vec<&'static str>,
+    pub(crate) pods: Vec<&'static str>,
+    /// A VPC that is there already.
+    pub(crate) vpc: Option<Given>,
+}
+
+/// A VPC that is there already, with two private subnets.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    pub(crate) vpc: String,
+    pub(crate) subnets: [String; 2],
+}
+
+impl Wanted {
+    /// No hybrid nodes.
+    pub(crate) fn plain() -> Self {
+        Self { provider: Provider::Ssm, gateway: Gateway::None, nodes: Vec::new(), pods: Vec::new(), vpc: None }
+    }
+
+    /// One network of nodes and one of pods.
+    pub(crate) fn hybrid(provider: Provider, gateway: Gateway) -> Self {
+        Self { provider, gateway, nodes: vec!["10.80.0.0/16"], pods: vec!["10.85.0.0/16"], vpc: None }
+    }
+
+    /// All networks, nodes' first.
+    pub(crate) fn cidrs(&self) -> Vec<&'static str> {
+        self.nodes.iter().chain(&self.pods).copied().collect()
+    }
+}
+
+/// The emulated AWS, gateways that nobody of us has made, and a person at a shell.
+pub(crate) struct Site {
+    pub(crate) emulator: Emulator,
+    pub(crate) transit: String,
+    pub(crate) private: String,
+    authority: String,
+    ns: Netns,
+    directory: TempDir,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+impl Said {
+    /// It ended with this code.
+    #[track_caller]
+    pub(crate) fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}{}", self.out, self.err);
+        self
+    }
+
+    /// It said this on stderr.
+    #[track_caller]
+    pub(crate) fn told(self, text: &str) -> Self {
+        assert!(self.err.contains(text), "{text:?} is not in:\n{}", self.err);
+        self
+    }
+}
+
+impl Site {
+    pub(crate) fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let ns = Netns::new("aws").unwrap();
+        let emulator = Emulator::start(&ns, "127.0.0.1:80".parse().unwrap(), directory.path()).unwrap();
+        let transit = emulator.aws("ec2", "create_transit_gateway", &json!({})).unwrap();
+        let private = emulator.aws("ec2", "create_vpn_gateway", &json!({"Type": "ipsec.1"})).unwrap();
+        Self {
+            transit: transit["TransitGateway"]["TransitGatewayId"].as_str().unwrap().into(),
+            private: private["VpnGateway"]["VpnGatewayId"].as_str().unwrap().into(),
+            authority: authority(),
+            emulator,
+            ns,
+            directory,
+        }
+    }
+
+    /// One call of AWS.
+    #[track_caller]
+    pub(crate) fn aws(&self, service: &str, method: &str, parameters: Value) -> Value {
+        self.emulator.aws(service, method, &parameters).unwrap_or_else(|error| panic!("{}", hybridge_report::chain(&error)))
+    }
+
+    /// A VPC of somebody else's, with a way to the site for all networks that tests use.
+    pub(crate) fn given(&self) -> Given {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let vpc = text(&self.aws("ec2", "create_vpc", json!({"CidrBlock": "10.30.0.0/16"}))["Vpc"]["VpcId"]);
+        for attribute in ["EnableDnsSupport", "EnableDnsHostnames"] {
+            self.aws("ec2", "modify_vpc_attribute", json!({"VpcId": vpc, attribute: {"Value": true}}));
+        }
+        let table = text(&self.aws("ec2", "create_route_table", json!({"VpcId": vpc}))["RouteTable"]["RouteTableId"]);
+        let subnets = ["a", "b"].map(|zone| {
+            let cidr = if zone == "a" { "10.30.0.0/24" } else { "10.30.1.0/24" };
+            let wanted = json!({"VpcId": vpc, "CidrBlock": cidr, "AvailabilityZone": format!("{EMULATED_REGION}{zone}")});
+            let subnet = text(&self.aws("ec2", "create_subnet", wanted)["Subnet"]["SubnetId"]);
+            let private = json!({"SubnetId": subnet, "MapPublicIpOnLaunch": {"Value": false}});
+            self.aws("ec2", "modify_subnet_attribute", private);
+            self.aws("ec2", "associate_route_table", json!({"RouteTableId": table, "SubnetId": subnet}));
+            subnet
+        });
+        let attachment = json!({"TransitGatewayId": self.transit, "VpcId": vpc, "SubnetIds": subnets});
+        self.aws("ec2", "create_transit_gateway_vpc_attachment", attachment);
+        let route = json!({"RouteTableId": table, "DestinationCidrBlock": "10.80.0.0/12", "TransitGatewayId": self.transit});
+        self.aws("ec2", "create_route", route);
+        Given { vpc, subnets }
+    }
+
+    /// The file for what is wanted. JSON is YAML.
+    pub(crate) fn file(&self, wanted: &Wanted) -> PathBuf {
+        let network = |cidrs: &[&str]| if cidrs.is_empty() { json!([]) } else { json!([{"cidrs": cidrs}]) };
+        let mut remote = json!({"remoteNodeNetworks": network(&wanted.nodes), "remotePodNetworks": network(&wanted.pods)});
+        if !wanted.nodes.is_empty() {
+            remote["iam"] = match wanted.provider {
+                Provider::Ssm => json!({"provider": "ssm"}),
+                Provider::Anywhere => json!({"provider": "ira", "caBundleCert": self.authority}),
+            };
+        }
+        match wanted.gateway {
+            Gateway::None => {}
+            Gateway::Transit => remote["vpcGatewayID"] = json!(self.transit),
+            Gateway::Private => remote["vpcGatewayID"] = json!(self.private),
+        }
+        let vpc = match &wanted.vpc {
+            None => json!({"cidr": "10.20.0.0/16"}),
+            Some(given) => {
+                let subnet = |index: usize| json!({"id": given.subnets[index]});
+                json!({"id": given.vpc, "subnets": {"private": {
+                    format!("{EMULATED_REGION}a"): subnet(0), format!("{EMULATED_REGION}b"): subnet(1),
+                }}})
+            }
+        };
+        let mut config = json!({
+            "apiVersion": "eksctl.io/v1alpha5",
+            "kind": "ClusterConfig",
+            "metadata": {"name": NAME, "region": EMULATED_REGION, "version": "1.34"},
+            "vpc": vpc,
+            "remoteNetworkConfig": remote,
+        });
+        if wanted.vpc.is_none() {
+            config["availabilityZones"] = json!([format!("{EMULATED_REGION}a"), format!("{EMULATED_REGION}b")]);
+        }
+        let path = self.directory.path().join("cluster.yaml");
+        std::fs::write(&path, serde_json::to_string_pretty(&config).unwrap()).unwrap();
+        path
+    }
+
+    /// `hybridge cluster …`, not started yet.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.ns.command(env!("CARGO_BIN_EXE_hybridge"));
+        command.arg("cluster").args(arguments).env_clear().envs(self.emulator.environment());
+        command.env("HOME", self.directory.path()).env("HYBRIDGE_POLL_MS", "20");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// Runs a command that takes the file.
+    pub(crate) fn with_file(&self, command: &str, wanted: &Wanted, more: &[&str]) -> Said {
+        let file = self.file(wanted);
+        self.run(&[&[command, "-f", file.to_str().unwrap()], more].concat())
+    }
+
+    /// Deletes the cluster by name.
+    pub(crate) fn delete(&self) -> Said {
+        self.run(&["delete", "--name", NAME, "--region", EMULATED_REGION])
+    }
+
+    /// Starts it and kills it while call number `number` is under way, `when` before or after the work. Returns whether it came
+    /// that far; if not, it has ended by itself.
+    pub(crate) fn killed_at(&self, arguments: &[&str], number: u64, when: &str) -> bool {
+        self.emulator.order(&json!({"kind": "hold", "nth": number, "when": when})).unwrap();
+        let mut child = self.command(arguments).spawn().unwrap();
+        let reached = self.wait_held(&mut child);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.emulator.clear_faults().unwrap();
+        reached
+    }
+
+    fn wait_held(&self, child: &mut Child) -> bool {
+        let start = Instant::now();
+        loop {
+            if self.emulator.held().unwrap() > 0 {
+                return true;
+            }
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            assert!(start.elapsed() < LONG, "neither held nor ended");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// How many calls a command makes.
+    pub(crate) fn counted<T>(&self, work: impl FnOnce() -> T) -> (T, u64) {
+        self.emulator.clear_log().unwrap();
+        let result = work();
+        (result, self.emulator.log().unwrap().len() as u64)
+    }
+}
+
+/// A certificate authority for Roles Anywhere, PEM.
+fn authority() -> String {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "site");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.not_after = rcgen::date_time_ymd(2040, 1, 1);
+    params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+}
