@@ -4,6 +4,7 @@
 //! the state of the stack is the record. What is not ours is left alone, and what somebody else is doing is not disturbed.
 
 pub mod addons;
+pub mod leaving;
 mod table;
 
 use serde::Serialize;

@@ -54,14 +54,13 @@ impl StackEvent {
 
     /// CloudFormation stopped it, or it tells of others that failed.
     fn is_cascade(&self) -> bool {
-        const CASCADES: [&str; 5] = [
+        const CASCADES: [&str; 4] = [
             "Resource creation cancelled",
             "Resource update cancelled",
             "Resource deletion cancelled",
             "The following resource(s) failed to",
-            "Resource handler returned message: \"Resource creation cancelled",
         ];
-        CASCADES.iter().any(|text| self.resource_status_reason.starts_with(text))
+        CASCADES.iter().any(|text| bare(&self.resource_status_reason).starts_with(text))
     }
 }
 
@@ -153,11 +152,17 @@ fn failure(event: &StackEvent, others: Vec<String>, stuck: Vec<String>) -> Failu
         kind: event.resource_type.clone(),
         physical: event.physical_resource_id.clone(),
         status: event.resource_status.clone(),
-        reason: reason.split_whitespace().collect::<Vec<_>>().join(" "),
+        reason: bare(&reason.split_whitespace().collect::<Vec<_>>().join(" ")).to_owned(),
         nested: (is_nested && event.physical_resource_id.starts_with("arn:")).then(|| event.physical_resource_id.clone()),
         others,
         stuck,
     }
+}
+
+/// What the service said, without what CloudFormation's handlers put around it.
+fn bare(reason: &str) -> &str {
+    let inner = reason.strip_prefix("Resource handler returned message: \"").and_then(|rest| rest.rsplit_once("\" ("));
+    inner.map_or(reason, |(message, _)| message)
 }
 
 /// Follows one operation: a line for each resource that changes its state, and how far it has come.

@@ -45,8 +45,10 @@ pub struct Tenant {
     pub name: String,
     /// A DaemonSet keeps it on this very Node, or the kubelet runs it by itself: it cannot be moved.
     pub bound: bool,
-    /// It has ended, or was deleted and is about to end.
+    /// It was deleted and is about to end.
     pub ending: bool,
+    /// Nothing runs in it any more.
+    pub ended: bool,
 }
 
 /// What became of the wish to move a pod.
@@ -263,7 +265,8 @@ impl Pod {
             namespace,
             name,
             bound: by_daemon_set || annotations.contains_key(MIRROR),
-            ending: deletion_timestamp.is_some() || matches!(self.status.phase.as_str(), "Succeeded" | "Failed"),
+            ending: deletion_timestamp.is_some(),
+            ended: matches!(self.status.phase.as_str(), "Succeeded" | "Failed"),
         }
     }
 }
@@ -280,19 +283,27 @@ mod tests {
         let pod = |name: &str, more: Value| {
             let mut metadata = json!({"namespace": "shop", "name": name});
             metadata.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            json!({"metadata": metadata, "status": {"phase": "Running"}})
+            json!({"metadata": metadata, "status": {"phase": if name == "job" { "Succeeded" } else { "Running" }}})
         };
         let items = json!([
             pod("web", json!({"ownerReferences": [{"kind": "ReplicaSet", "controller": true}]})),
             pod("agent", json!({"ownerReferences": [{"kind": "DaemonSet", "controller": true}]})),
             pod("static", json!({"annotations": {MIRROR: "1"}})),
             pod("old", json!({"deletionTimestamp": "2026-01-01T00:00:00Z"})),
+            pod("job", json!({})),
         ]);
         let first = json!({"metadata": {"continue": "more"}, "items": items});
         let (server, kube) = Server::start([Reply::json(first), Reply::json(json!({"items": null}))]).await;
         let tenants = kube.tenants("mi-1").await.unwrap();
-        let told: Vec<_> = tenants.iter().map(|pod| (pod.name.as_str(), pod.bound, pod.ending)).collect();
-        assert_eq!(told, [("agent", true, false), ("old", false, true), ("static", true, false), ("web", false, false)]);
+        let told: Vec<_> = tenants.iter().map(|pod| (pod.name.as_str(), pod.bound, pod.ending, pod.ended)).collect();
+        let expected = [
+            ("agent", true, false, false),
+            ("job", false, false, true),
+            ("old", false, true, false),
+            ("static", true, false, false),
+            ("web", false, false, false),
+        ];
+        assert_eq!(told, expected);
         assert!(server.lines()[0].contains("fieldSelector=spec.nodeName%3Dmi-1"), "{:?}", server.lines());
     }
 

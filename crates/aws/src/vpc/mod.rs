@@ -117,6 +117,16 @@ impl Session {
         self.query_all(&call, &query, "networkInterfaceSet", decode::interface).await
     }
 
+    /// All interfaces in a VPC, whoever has them (DescribeNetworkInterfaces).
+    ///
+    /// # Errors
+    /// EC2 refused, could not be reached, or answered with something else.
+    pub async fn interfaces(&self, vpc: &str) -> Result<Vec<Interface>, CallError> {
+        let call = Call::new("DescribeNetworkInterfaces", format_args!("in {vpc}"));
+        let query = of_vpc(Query::ec2("DescribeNetworkInterfaces"), vpc);
+        self.query_all(&call, &query, "networkInterfaceSet", decode::interface).await
+    }
+
     /// Those of some services that can have endpoints in this region (DescribeVpcEndpointServices). All are asked for, some hundreds:
     /// named ones that the region does not have would fail the call.
     ///

@@ -73,7 +73,12 @@ fn the_cause_is_the_earliest_failure_that_no_other_failure_explains() {
 fn a_failure_names_others_that_failed_by_themselves_what_is_stuck_and_the_nested_stack() {
     let rows = [
         BEGUN,
-        ("NATIP", "EC2::EIP", "CREATE_FAILED", "no addresses\nleft"),
+        (
+            "NATIP",
+            "EC2::EIP",
+            "CREATE_FAILED",
+            "Resource handler returned message: \"no addresses\nleft\" (RequestToken: 1, HandlerErrorCode: X)",
+        ),
         ("ServiceRole", "IAM::Role", "CREATE_FAILED", "denied"),
         CANCELLED,
         BACK,

@@ -1,10 +1,128 @@
-//! `hybridge cluster update`.
+//! `hybridge cluster update`: makes a cluster that is there what the file says; never by adding alone.
 
-use hybridge_report::Exit;
+mod steps;
 
+use hybridge_cluster::course::addons;
+use hybridge_cluster::permissions::Command;
+use hybridge_cluster::update::{LiveState, UpdatePlan};
+use hybridge_cluster::world::World;
+use hybridge_report::{Exit, Finding, Severity};
+use jiff::Timestamp;
+
+use super::deed::furnish::There;
+use super::deed::prepare::{Prepared, ask, prepare};
+use super::deed::report::Report;
+use super::deed::stop::{Done, Stop};
+use super::deed::{Deed, bring, checks};
+use super::file::{Read, read};
 use crate::args::cluster::Update;
+use crate::runtime::block_on;
+use crate::tell;
 
-pub(super) fn run(_asked: &Update) -> Exit {
-    crate::tell::line("hybridge cluster update is not built yet");
-    Exit::Unexpected
+const AGAIN: &str = "run the same command again: it goes on with what still differs";
+const NOTHING: &str = "nothing to change: the cluster is as the file says";
+
+pub(super) fn run(asked: &Update) -> Exit {
+    let read = match read(&asked.file, Timestamp::now()) {
+        Ok(read) => read,
+        Err(exit) => return exit,
+    };
+    block_on(async {
+        let (world, session) = match ask(&read.config, &read.annotations, &asked.asking).await {
+            Ok(known) => known,
+            Err(stop) => return stop.print(),
+        };
+        let deed = Deed::new(session, &read.config.metadata.name, asked.stacks.timeout, asked.stacks.template_bucket.clone());
+        deed.to_its_end(Command::Update, AGAIN, update(&deed, asked, &read, world)).await
+    })
+}
+
+async fn update(deed: &Deed, asked: &Update, read: &Read, world: World) -> Done<Exit> {
+    let mut prepared = prepare(read, world)?;
+    whose(&prepared, asked.import)?;
+    if prepared.cluster.foreign {
+        steps::take_hybrid_stack(deed, &mut prepared).await?;
+    }
+    checks::before(&prepared, &asked.stacks, false)?;
+    let plan = steps::plan(&prepared, asked.force);
+    told(&plan)?;
+    let wanted: Vec<String> =
+        addons::wanted(&prepared.cluster.config, prepared.cluster.partition).into_iter().map(|addon| addon.name).collect();
+    let unlisted = bring::unlisted(&prepared, &wanted);
+    if asked.stacks.dry_run {
+        tell::findings(&unlisted);
+        return Ok(dry_run(&plan, &prepared));
+    }
+    let mut report = Report::new(&deed.cluster, deed.session.region());
+    if prepared.cluster.foreign {
+        steps::beside(deed, &mut prepared, asked.force, &mut report).await?;
+    } else {
+        steps::own(deed, &mut prepared, asked.force, &mut report).await?;
+        let live = deed.live().await?;
+        deed.furnish(&prepared, &live, asked.asking.profile.as_deref(), There::Brought, &mut report).await?;
+    }
+    let live = deed.live().await?;
+    let stack = deed.stack(&prepared.first().plan.name).await?;
+    report.of(&live, stack.as_ref());
+    deed.screen.clear();
+    tell::findings(&unlisted);
+    Ok(report.print(asked.output, NOTHING))
+}
+
+/// Ours by its stack, or somebody else's: then only with --import, and that only then.
+fn whose(prepared: &Prepared, import: bool) -> Done<()> {
+    let name = &prepared.cluster.config.metadata.name;
+    let place = format!("cluster {name}");
+    match (&prepared.world.cluster, prepared.cluster.foreign, import) {
+        (None, ..) => {
+            let finding = Finding::error(
+                "cluster.missing",
+                place,
+                format!("EKS has no cluster `{name}` in {}", prepared.cluster.config.metadata.region),
+            );
+            Err(finding.fix("run `hybridge cluster create`; or see that name and region are written right").into())
+        }
+        (Some(_), true, false) => {
+            let finding = Finding::error("cluster.foreign", place, "others made it: no stack of eksctl or hybridge owns it");
+            Err(finding
+                .fix("add --import: a stack of our own beside it then holds what hybrid nodes need, and the cluster's own things stay")
+                .into())
+        }
+        (Some(_), false, true) => {
+            let finding = Finding::error("cluster.owned", place, "it has a stack of its own, so there is nothing to import");
+            Err(finding.fix("leave --import out").into())
+        }
+        (Some(_), true, true) | (Some(_), false, false) => Ok(()),
+    }
+}
+
+/// Tells what there is to know of a plan; an error in it stops everything.
+fn told(plan: &UpdatePlan) -> Done<()> {
+    let (errors, warnings): (Vec<Finding>, Vec<_>) = plan.findings.iter().cloned().partition(|finding| finding.severity == Severity::Error);
+    tell::findings(&warnings);
+    if errors.is_empty() { Ok(()) } else { Err(Stop::input(errors)) }
+}
+
+fn dry_run(plan: &UpdatePlan, prepared: &Prepared) -> Exit {
+    let mut text = String::new();
+    for (number, phase) in plan.phases.iter().enumerate() {
+        text.push_str(&format!("stack {}, step {} of {}: {}\n", plan.stack, number + 1, plan.phases.len(), phase.reason));
+        if let Some(downtime) = &phase.downtime {
+            text.push_str(&format!("  meanwhile: {downtime}\n"));
+        }
+        for change in &phase.changes.resources {
+            text.push_str(&format!("  {:<8} {} ({})\n", change.action.name(), change.id, change.kind));
+        }
+    }
+    for change in plan.live.iter().filter(|change| change.state == LiveState::ByEks) {
+        text.push_str(&format!("EKS itself: {} from {} to {}\n", change.path, change.eks, change.wanted));
+    }
+    if plan.is_nothing() {
+        text.push_str(&format!("stack {}: nothing to change\n", plan.stack));
+    }
+    for draft in &prepared.drafts[1..] {
+        let there = prepared.world.stacks.iter().any(|stack| stack.stack_name == draft.plan.name);
+        text.push_str(&format!("stack {}: {} if it differs\n", draft.plan.name, if there { "changed" } else { "made" }));
+    }
+    tell::data(&text)
 }

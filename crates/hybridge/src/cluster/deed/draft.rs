@@ -72,10 +72,14 @@ impl Deed {
         Ok(())
     }
 
-    /// Does the same for some stacks at once. One that fails does not stop others; all failures are told together.
-    pub(in crate::cluster) async fn each<'a, T>(&self, drafts: &[&'a Draft], work: impl AsyncFn(&'a Draft) -> Done<T>) -> Done<Vec<T>> {
+    /// Does something for some stacks at once. One that fails does not stop others; all failures are told together.
+    pub(in crate::cluster) async fn each<'a, I: 'a, T>(
+        &self,
+        all: impl IntoIterator<Item = &'a I>,
+        work: impl AsyncFn(&'a I) -> Done<T>,
+    ) -> Done<Vec<T>> {
         let work = &work;
-        let results: Vec<Done<T>> = futures::stream::iter(drafts.iter().map(|draft| work(draft))).buffered(AT_ONCE).collect().await;
+        let results: Vec<Done<T>> = futures::stream::iter(all.into_iter().map(|one| work(one))).buffered(AT_ONCE).collect().await;
         let (mut done, mut findings, mut worst) = (Vec::new(), Vec::new(), Exit::Input);
         for result in results {
             match result {
@@ -91,7 +95,7 @@ impl Deed {
 
     /// Makes some stacks at once; says which are new.
     pub(in crate::cluster) async fn make_all(&self, drafts: &[&Draft]) -> Done<Vec<String>> {
-        let made = self.each(drafts, async |draft: &Draft| Ok((draft, self.make_protected(draft).await?))).await?;
+        let made = self.each(drafts.iter().copied(), async |draft: &'_ Draft| Ok((draft, self.make_protected(draft).await?))).await?;
         Ok(made
             .into_iter()
             .filter(|(_, made)| made.new)

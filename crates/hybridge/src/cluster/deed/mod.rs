@@ -5,12 +5,16 @@
 
 pub(super) mod accounts;
 pub(super) mod addons;
+pub(super) mod bring;
 pub(super) mod change;
 pub(super) mod checks;
 pub(super) mod draft;
+pub(super) mod drain;
+pub(super) mod furnish;
 pub(super) mod kubeconfig;
 pub(super) mod logs;
 pub(super) mod look;
+pub(super) mod networks;
 pub(super) mod oidc;
 pub(super) mod pace;
 pub(super) mod prepare;

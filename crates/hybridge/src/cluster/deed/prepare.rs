@@ -1,6 +1,8 @@
 //! From a file to what is wanted and what there is: the same for every command that changes something.
 
 use hybridge_aws::Session;
+use hybridge_cluster::config::{Annotations, ClusterConfig};
+use hybridge_cluster::course::{Standing, standing};
 use hybridge_cluster::resolve::{Cluster, resolve};
 use hybridge_cluster::template::{StackPlan, stacks};
 use hybridge_cluster::world::World;
@@ -26,6 +28,12 @@ impl Prepared {
     pub(in crate::cluster) fn first(&self) -> &Draft {
         &self.drafts[0]
     }
+
+    /// Whether that stack was made to its end.
+    pub(in crate::cluster) fn is_made(&self) -> bool {
+        let name = &self.first().plan.name;
+        self.world.stacks.iter().any(|stack| stack.stack_name == *name && standing(&stack.stack_status) == Standing::Stable)
+    }
 }
 
 /// Answers without which it is not known what there is: to go on would be to make things twice, or to take them for gone.
@@ -40,8 +48,8 @@ const NEEDED: [&str; 7] = [
 ];
 
 /// Asks AWS what there is.
-pub(in crate::cluster) async fn ask(read: &Read, asking: &Asking) -> Done<(World, Session)> {
-    let (world, session) = gather(&read.config, &read.annotations, asking).await?;
+pub(in crate::cluster) async fn ask(config: &ClusterConfig, annotations: &Annotations, asking: &Asking) -> Done<(World, Session)> {
+    let (world, session) = gather(config, annotations, asking).await?;
     let missing = |(call, why): (&String, &String)| {
         let needed = call.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| NEEDED.contains(&word));
         needed.then(|| Finding::error("aws.unanswered", call.clone(), why.clone()).fix("nothing is changed without this answer"))

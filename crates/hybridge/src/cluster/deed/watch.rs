@@ -1,7 +1,5 @@
 //! Watching a stack until CloudFormation is done with it, and saying why it failed.
 
-use std::time::Duration;
-
 use hybridge_aws::CallError;
 use hybridge_cluster::course::{Standing, standing};
 use hybridge_cluster::events::{Failure, Live, StackEvent, first_cause};
@@ -132,10 +130,5 @@ impl Deed {
             }
         }
         Some(failure)
-    }
-
-    /// How long work of EKS may take: cluster updates are done within half an hour.
-    pub(in crate::cluster) fn eks_limit(&self) -> Duration {
-        self.limit
     }
 }
