@@ -26,8 +26,7 @@ impl Deed {
                     }
                     self.screen.line(format_args!("stack {}: {}", wish.name, wish.what));
                     self.touch();
-                    self.execute(&set).await?;
-                    self.finish(wish.name, &set, "being changed").await?;
+                    self.carry_out(wish.name, &set, "being changed").await?;
                     return Ok(true);
                 }
                 Step::Wait(doing) => self.wait(wish.name, &looked, &doing).await?,

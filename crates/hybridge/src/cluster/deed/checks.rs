@@ -19,8 +19,10 @@ pub(in crate::cluster) fn before(prepared: &Prepared, asked: &Stacks, there: boo
     let mut found: Vec<Finding> = outcomes.into_iter().flat_map(|outcome| outcome.findings).collect();
     // They are told already: the file was completed with the same facts.
     found.retain(|finding| !prepared.cluster.warnings.contains(finding));
-    if there {
-        found.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
+    // Without a gateway in the file, routes to the site are made by others, before or after.
+    let by_others = |finding: &Finding| prepared.cluster.gateway.is_none() && finding.code.starts_with("routes.");
+    for finding in found.iter_mut().filter(|finding| there || by_others(finding)) {
+        finding.severity = Severity::Warning;
     }
     // Checks look at the cluster's own stack; others may be too long, too.
     found.extend(prepared.drafts[1..].iter().filter_map(|draft| draft.too_long(asked.template_bucket.as_deref())));

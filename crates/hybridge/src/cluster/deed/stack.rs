@@ -87,14 +87,15 @@ impl Deed {
             let what = format!("CloudFormation would not only make new resources, but touch {}", wrong.join(", "));
             return Err(Finding::error("change.unexpected", format!("stack {}", wish.name), what).into());
         }
-        self.execute(&set).await?;
-        self.finish(wish.name, &set, "being made").await
+        self.carry_out(wish.name, &set, "being made").await
     }
 
-    /// Watches what was begun, and stops with the first real cause if it failed.
-    pub(in crate::cluster) async fn finish(&self, name: &str, set: &ChangeSet, doing: &str) -> Done<()> {
-        let watched = Watched { name, id: &set.stack_id, doing, resources: set.changes.len(), after: None };
-        let ended = self.watch(watched).await?;
+    /// Carries a change set out, watches it, and stops with the first real cause if it failed.
+    pub(in crate::cluster) async fn carry_out(&self, name: &str, set: &ChangeSet, doing: &str) -> Done<()> {
+        let before = self.events(&set.stack_id, None).await?;
+        self.execute(set).await?;
+        let after = before.last().map(|event| event.event_id.as_str());
+        let ended = self.watch(Watched { name, id: &set.stack_id, doing, resources: set.changes.len(), after }).await?;
         if ended.is_good() {
             return Ok(());
         }
@@ -186,7 +187,7 @@ impl Deed {
     }
 
     /// Carries a change set out. Whether it was begun is seen by the stack, where the answer is lost.
-    pub(in crate::cluster) async fn execute(&self, set: &ChangeSet) -> Result<(), CallError> {
+    async fn execute(&self, set: &ChangeSet) -> Result<(), CallError> {
         match self.session.execute_change_set(&set.id, Some(&self.token)).await {
             Err(error) if error.kind() == Kind::NoNetwork || error.code() == Some("InvalidChangeSetStatus") => {
                 let stack = self.stack(&set.stack_id).await?;

@@ -78,7 +78,9 @@ async fn phases(deed: &Deed, prepared: &mut Prepared, force: bool, report: &mut 
     let tags = stack.as_ref().map_or_else(|| prepared.first().plan.tags.clone(), |stack| tags(stack, &prepared.first().plan.tags));
     let count = plan.phases.len();
     for (number, phase) in plan.phases.iter().enumerate() {
-        deed.screen.line(format_args!("step {} of {count}: {}", number + 1, phase.reason));
+        if count > 1 {
+            deed.screen.line(format_args!("step {} of {count}", number + 1));
+        }
         if let Some(downtime) = &phase.downtime {
             deed.screen.line(format_args!("  meanwhile: {downtime}"));
         }
