@@ -88,6 +88,7 @@ pub fn documents(known: &Known<'_>) -> Handover {
     ];
     all.documents.push(Document::new(Kind::Cilium, "cilium-values.yaml", values(&pool).document(&comments)));
     all.steps.push(Step::new(
+        Kind::Cilium,
         format!("Install Cilium once the first machine has joined ({} or later)", FIRST_VERSIONS.join(", ")),
         [format!(
             "helm upgrade --install cilium {CHART} --version {} --namespace kube-system --values cilium-values.yaml",

@@ -35,6 +35,7 @@ pub fn documents(known: &Known<'_>) -> Handover {
     all.documents.push(Document::new(Kind::GatewayCloud, TEMPLATE, text + "\n"));
     let capabilities = made.capabilities();
     all.steps.push(Step::new(
+        Kind::GatewayCloud,
         "Make the gateway's half in the VPC",
         [format!(
             "aws cloudformation deploy --region {} --stack-name {} --template-file {TEMPLATE} --capabilities {} --tags {}={}",

@@ -26,6 +26,6 @@ pub fn documents(known: &Known<'_>) -> Handover {
     let rules = rules(known);
     all.documents.push(Document::new(Kind::Firewall, "firewall.md", sheet::markdown(known, &rules)));
     all.documents.push(Document::new(Kind::Firewall, "firewall.csv", sheet::csv(&rules)));
-    all.steps.push(Step::new("Give firewall.md or firewall.csv to whoever keeps the site's firewalls", [] as [&str; 0]));
+    all.steps.push(Step::new(Kind::Firewall, "Give firewall.md or firewall.csv to whoever keeps the site's firewalls", [] as [&str; 0]));
     all
 }

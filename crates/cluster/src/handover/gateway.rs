@@ -49,6 +49,7 @@ pub fn documents(known: &Known<'_>) -> Handover {
     }
     all.documents.push(Document::new(Kind::Gateway, place, values.document(&comments)));
     all.steps.push(Step::new(
+        Kind::Gateway,
         "Install the gateways on their nodes",
         [
             format!("kubectl create namespace {RELEASE}"),

@@ -84,6 +84,9 @@ impl fmt::Debug for Document {
 /// Something that is left to do, in order.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Step {
+    /// What it belongs to; steps are done in the order of kinds.
+    #[serde(skip)]
+    pub kind: Kind,
     /// What it does and where.
     pub what: String,
     /// Its commands, to be run in the directory of the handover; empty: there is none.
@@ -91,8 +94,8 @@ pub struct Step {
 }
 
 impl Step {
-    fn new<C: Into<String>>(what: impl Into<String>, commands: impl IntoIterator<Item = C>) -> Self {
-        Self { what: what.into(), commands: commands.into_iter().map(Into::into).collect() }
+    fn new<C: Into<String>>(kind: Kind, what: impl Into<String>, commands: impl IntoIterator<Item = C>) -> Self {
+        Self { kind, what: what.into(), commands: commands.into_iter().map(Into::into).collect() }
     }
 }
 

@@ -125,6 +125,7 @@ fn by_certificate(known: &Known<'_>, names: &[String]) -> Handover {
 
 fn join(known: &Known<'_>, what: &str, provider: &str, file: &str) -> Step {
     Step::new(
+        Kind::Node,
         what,
         [
             format!("nodeadm install {} --credential-provider {provider}", known.cluster.version),

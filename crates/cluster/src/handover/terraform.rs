@@ -10,6 +10,7 @@ pub fn documents(known: &Known<'_>) -> Handover {
     let text = serde_json::to_string_pretty(&variables(known)).expect("text keys only");
     let document = Document::new(Kind::Terraform, "hybridge.auto.tfvars.json", text + "\n");
     let step = Step::new(
+        Kind::Terraform,
         "Put hybridge.auto.tfvars.json beside the configuration of Terraform; declare the variables that it uses",
         [] as [&str; 0],
     );

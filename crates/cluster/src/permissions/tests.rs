@@ -96,3 +96,11 @@ fn every_action_is_known_by_its_service() {
         }
     }
 }
+
+#[test]
+fn the_page_shows_the_policy_of_handover() {
+    const PAGE: &str = include_str!("../../../../docs/cluster.md");
+    let shown = PAGE.split_once("`policy.json`:\n\n```json\n").unwrap().1.split_once("```").unwrap().0;
+    let shown: Value = serde_json::from_str(shown).unwrap();
+    assert_eq!([shown], policies(Command::Handover, &BTreeSet::new(), &SCOPE)[..], "{}", policies(Command::Handover, &BTreeSet::new(), &SCOPE)[0]);
+}

@@ -11,6 +11,7 @@ mod get;
 mod handover;
 mod known;
 mod outcomes;
+mod offer;
 mod plan;
 mod update;
 mod validate;

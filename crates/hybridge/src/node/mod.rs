@@ -12,6 +12,8 @@ pub(crate) mod plugin;
 mod questions;
 mod sources;
 
+pub(crate) use sources::languages;
+
 use hybridge_report::Exit;
 
 use crate::args::node::{Config, Node};

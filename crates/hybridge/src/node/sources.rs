@@ -60,7 +60,7 @@ fn shape_of(flag: ShapeFlag) -> Shape {
 }
 
 /// What is written inside documents in other languages.
-pub(super) fn languages() -> Languages<'static> {
+pub(crate) fn languages() -> Languages<'static> {
     Languages {
         cel: &|text| max_pods::cel::check(text).map_err(|error| error.to_string()),
         toml: &|base, over| containerd::merge(base, over).map_err(|error| error.to_string()),

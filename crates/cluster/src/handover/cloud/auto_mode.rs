@@ -28,7 +28,7 @@ pub(super) fn documents(known: &Known<'_>) -> Handover {
     ];
     let text = node_class(known, role.unwrap_or(ROLE)).document(&comments) + "---\n" + &node_pool().document(&[]);
     all.documents.push(Document::new(Kind::GatewayCloud, FILE, text));
-    all.steps.push(Step::new("Make nodes for the gateways", [format!("kubectl apply -f {FILE}")]));
+    all.steps.push(Step::new(Kind::GatewayCloud, "Make nodes for the gateways", [format!("kubectl apply -f {FILE}")]));
     all
 }
 

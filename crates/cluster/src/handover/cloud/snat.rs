@@ -39,6 +39,7 @@ pub(super) fn documents(known: &Known<'_>) -> Handover {
         known.name()
     );
     all.steps.push(Step::new(
+        Kind::GatewayCloud,
         format!("Let VPC CNI leave senders of packets to hybrid pods as they are; put the content of {FILE} into addons of the ClusterConfig, too, if {ADDON} stands there"),
         [command],
     ));
@@ -55,7 +56,7 @@ fn without_addon(known: &Known<'_>) -> Handover {
         format!("kubectl set env daemonset aws-node -n kube-system --list | grep {VARIABLE}"),
         format!("kubectl set env daemonset aws-node -n kube-system {VARIABLE}={}", cidrs.join(",")),
     ];
-    Handover { steps: vec![Step::new(what, commands)], ..Handover::default() }
+    Handover { steps: vec![Step::new(Kind::GatewayCloud, what, commands)], ..Handover::default() }
 }
 
 /// The values with these networks in the variable, everything else as it is.

@@ -1,0 +1,165 @@
+//! With a cluster that is there, in the AWS of the tests.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Output;
+
+use hybridge_lab::isolate::isolated;
+use hybridge_lab::netns::Netns;
+use hybridge_lab::real::Emulator;
+use serde_json::{Value, json};
+
+use super::{Desk, assert_good_nodeconfig, code, file, told};
+
+/// A cluster that `hybridge cluster create` has made.
+struct Site {
+    desk: Desk,
+    ns: Netns,
+    aws: Emulator,
+}
+
+impl Site {
+    fn new(file: &str) -> Self {
+        let desk = Desk::new(file, &json!({}));
+        let ns = Netns::new("aws").unwrap();
+        let aws = Emulator::start(&ns, "127.0.0.1:80".parse().unwrap(), desk.home.path()).unwrap();
+        let site = Self { desk, ns, aws };
+        let made = site.run(&["cluster", "create", "-f", "cluster.yaml"]);
+        assert_eq!(code(&made), 0, "{}", told(&made));
+        site.aws.clear_log().unwrap();
+        site
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.ns.command(super::HYBRIDGE);
+        command.env_clear().envs(self.aws.environment()).env("HOME", self.desk.home.path());
+        command.current_dir(self.desk.home.path()).args(arguments).output().unwrap()
+    }
+
+    fn handover(&self, directory: &str, arguments: &[&str]) -> Output {
+        self.run(&[&["cluster", "handover", "-f", "cluster.yaml", "--dir", directory], arguments].concat())
+    }
+
+    fn calls(&self, action: &str) -> usize {
+        self.aws.log().unwrap().iter().filter(|call| call["action"] == action).count()
+    }
+
+    /// The code in a NodeConfig.
+    fn secret(&self, path: &str) -> String {
+        let text = fs::read_to_string(self.desk.path(path)).unwrap();
+        text.lines().find_map(|line| line.trim().strip_prefix("activationCode: ")).unwrap().trim_matches('"').to_owned()
+    }
+}
+
+#[test]
+fn machines_get_one_activation_and_its_code_is_in_one_file_alone() {
+    isolated(|| {
+        let site = Site::new(&file("{provider: ssm}"));
+        let done = site.handover("out", &["--activation", "3", "--expires", "48"]);
+        assert_eq!(code(&done), 0, "{}", told(&done));
+        let path = site.desk.path("out/nodeconfig.yaml");
+        assert_good_nodeconfig(&path);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let secret = site.secret("out/nodeconfig.yaml");
+        assert!(!told(&done).contains(&secret), "the code was printed");
+        for name in site.desk.names().iter().filter(|name| *name != "nodeconfig.yaml") {
+            assert!(!fs::read_to_string(site.desk.path("out").join(name)).unwrap().contains(&secret), "{name}");
+        }
+
+        let activations = site.aws.aws("ssm", "describe_activations", &json!({})).unwrap();
+        let activation = &activations["ActivationList"][0];
+        assert_eq!((&activation["RegistrationLimit"], activations["ActivationList"].as_array().unwrap().len()), (&json!(3), 1));
+        let tags = activation["Tags"].as_array().unwrap();
+        let arn = "arn:aws:eks:us-west-2:123456789012:cluster/shop";
+        for (key, value) in [("EKSClusterARN", arn), ("alpha.eksctl.io/cluster-name", "shop"), ("hybridge/made-by", "cluster-handover")] {
+            assert!(tags.contains(&json!({"Key": key, "Value": value})), "{key}: {activation:#}");
+        }
+
+        let again = site.handover("out", &["--activation", "3", "-o", "json"]);
+        let said: Value = serde_json::from_slice(&again.stdout).unwrap();
+        assert!(said["files"].as_array().unwrap().iter().all(|file| file["action"] == "unchanged"), "{said:#}");
+        assert_eq!((&said["activation"]["made"], site.calls("CreateActivation")), (&json!(false), 1), "{said:#}");
+
+        let elsewhere = site.handover("elsewhere", &["--activation", "3", "--only", "node"]);
+        assert_eq!((code(&elsewhere), site.calls("CreateActivation")), (1, 1), "{}", told(&elsewhere));
+        assert!(told(&elsewhere).contains("activation.there"), "{}", told(&elsewhere));
+        let forced = site.handover("elsewhere", &["--activation", "3", "--only", "node", "--force"]);
+        assert_eq!((code(&forced), site.calls("CreateActivation")), (0, 2), "{}", told(&forced));
+        assert_ne!(site.secret("elsewhere/nodeconfig.yaml"), secret);
+    });
+}
+
+#[test]
+fn a_code_on_standard_output_is_in_no_file() {
+    isolated(|| {
+        let site = Site::new(&file("{provider: ssm}"));
+        let done = site.handover("out", &["--activation", "1", "--print-code", "--only", "node"]);
+        assert_eq!(code(&done), 0, "{}", told(&done));
+        let secret = String::from_utf8(done.stdout.clone()).unwrap();
+        assert_eq!(secret.lines().count(), 1, "{secret}");
+        let nodeconfig = fs::read_to_string(site.desk.path("out/nodeconfig.yaml")).unwrap();
+        assert!(!nodeconfig.contains(secret.trim()) && !String::from_utf8_lossy(&done.stderr).contains(secret.trim()));
+        let with = format!("{nodeconfig}      activationCode: \"{}\"\n", secret.trim());
+        fs::write(site.desk.path("whole.yaml"), with).unwrap();
+        assert_good_nodeconfig(&site.desk.path("whole.yaml"));
+    });
+}
+
+#[test]
+fn an_activation_that_may_not_be_made_is_told_with_the_policy_that_is_needed() {
+    isolated(|| {
+        let site = Site::new(&file("{provider: ssm}"));
+        site.aws.order(&json!({"kind": "deny", "service": "ssm", "action": "CreateActivation"})).unwrap();
+        let done = site.handover("out", &["--activation", "1"]);
+        assert_eq!(code(&done), 3, "the other documents are written: {}", told(&done));
+        let policy = told(&done).lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|value| value["Version"] == "2012-10-17");
+        let policy = policy.unwrap_or_else(|| panic!("{}", told(&done))).to_string();
+        assert!(policy.contains("ssm:CreateActivation") && policy.contains("iam:PassRole"), "{policy}");
+        assert!(!site.desk.path("out/nodeconfig.yaml").exists());
+    });
+}
+
+#[test]
+fn an_activation_whose_code_finds_no_place_is_taken_back() {
+    isolated(|| {
+        let site = Site::new(&file("{provider: ssm}"));
+        // A directory cannot be replaced by a file, and only a forced run tries.
+        fs::create_dir_all(site.desk.path("out/nodeconfig.yaml")).unwrap();
+        let done = site.handover("out", &["--activation", "1", "--only", "node", "--force"]);
+        assert_eq!((code(&done), site.calls("CreateActivation")), (1, 0), "{}", told(&done));
+    });
+}
+
+#[test]
+fn the_sheet_has_the_control_planes_addresses_and_the_gateways_the_route_tables() {
+    isolated(|| {
+        let site = Site::new(&file("{provider: ssm}"));
+        let done = site.handover("out", &["--only", "firewall,gateway,gateway-cloud,terraform"]);
+        assert_eq!(code(&done), 0, "{}", told(&done));
+        let interfaces = site.aws.aws("ec2", "describe_network_interfaces", &json!({})).unwrap();
+        let interfaces = interfaces["NetworkInterfaces"].as_array().unwrap().iter();
+        let ours: Vec<_> = interfaces.filter(|interface| interface["Description"] == "Amazon EKS shop").collect();
+        let sheet = fs::read_to_string(site.desk.path("out/firewall.csv")).unwrap();
+        assert!(!ours.is_empty());
+        for interface in ours {
+            assert!(sheet.contains(&format!("{}/32", interface["PrivateIpAddress"].as_str().unwrap())), "{sheet}");
+        }
+        let values = fs::read_to_string(site.desk.path("out/gateway-values.yaml")).unwrap();
+        let tables = site.aws.aws("ec2", "describe_route_tables", &json!({})).unwrap();
+        let of_subnets = tables["RouteTables"].as_array().unwrap().iter().filter(|table| {
+            table["Associations"].as_array().unwrap().iter().any(|association| association["SubnetId"].is_string())
+                && table["Tags"].to_string().contains("eksctl-shop-cluster")
+        });
+        let ids: Vec<_> = of_subnets.map(|table| table["RouteTableId"].as_str().unwrap()).collect();
+        assert!(ids.len() >= 3 && ids.iter().all(|id| values.contains(id)), "{ids:?}: {values}");
+
+        let template = fs::read_to_string(site.desk.path("out/gateway-cloud.json")).unwrap();
+        site.aws
+            .aws(
+                "cloudformation",
+                "create_stack",
+                &json!({"StackName": "hybridge-shop-gateway", "TemplateBody": template, "Capabilities": ["CAPABILITY_IAM"]}),
+            )
+            .unwrap();
+    });
+}
