@@ -48,7 +48,7 @@ pub const CALLS: &[Call] = &[
         &[Drift],
     ),
     call("s3:PutObject s3:GetObject s3:DeleteObject", &[Create, Update]),
-    call("ec2:DescribeAvailabilityZones ec2:DescribeVpcEndpointServices", &[Plan, Create, Update]),
+    call("ec2:DescribeAvailabilityZones ec2:DescribeVpcEndpointServices", LOOK),
     call(
         "ec2:DescribeVpcs ec2:DescribeVpcAttribute ec2:DescribeSubnets ec2:DescribeRouteTables ec2:DescribeSecurityGroups ec2:DescribeNetworkAcls ec2:DescribeNetworkInterfaces ec2:DescribeVpcEndpoints",
         LOOK,
