@@ -148,6 +148,22 @@ fn lab_certificates_have_what_roles_anywhere_and_a_node_want() {
     assert_eq!(run(&["x509", "-in", "press-7.pem", "-noout", "-pubkey"]), run(&["pkey", "-in", "press-7.key", "-pubout"]));
 }
 
+/// The file of a lab gets its authority from here, so it cannot have one before.
+#[test]
+fn a_lab_begins_with_its_authority() {
+    let desk = Desk::new(&file("{provider: ira}"), &json!({}));
+    let first = desk.handover(&["--lab-certificates", "press-7"]);
+    assert_eq!(code(&first), 0, "{}", told(&first));
+    assert!(told(&first).contains("lab.authority-first"), "{}", told(&first));
+    assert_eq!(desk.names(), ["ca.key", "ca.pem", "press-7.key", "press-7.pem"].map(|name| format!("pki/{name}")));
+    let authority = fs::read_to_string(desk.path("out/pki/ca.pem")).unwrap().replace('\n', "\n      ");
+    fs::write(desk.path("cluster.yaml"), file(&format!("\n    provider: ira\n    caBundleCert: |\n      {}", authority.trim_end()))).unwrap();
+    let checked = desk.run(&["cluster", "validate", "-f", "cluster.yaml"]);
+    assert_eq!(code(&checked), 0, "{}", told(&checked));
+    let second = desk.handover(&["--only", "node", "--lab-certificates", "press-7"]);
+    assert!(!told(&second).contains("lab.trust-anchor"), "{}", told(&second));
+}
+
 #[test]
 fn a_nodeconfig_for_certificates_to_come_has_a_name_to_replace() {
     let desk = Desk::new(&given(), &json!({}));
@@ -189,6 +205,7 @@ fn flags_that_do_not_go_together_stop_everything() {
         (&ssm, &["--lab-certificates", "press-7"]),
         (&ira, &["--activation", "3", "--dry-run"]),
         (&ssm, &["--activation", "3", "--only", "cilium", "--dry-run"]),
+        (&ira, &["--lab-certificates", "press-7", "--only", "cilium"]),
     ] {
         let done = desk.handover(arguments);
         assert_eq!(code(&done), 1, "{arguments:?}: {}", told(&done));

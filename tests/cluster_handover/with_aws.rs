@@ -1,9 +1,13 @@
 //! With a cluster that is there, in the AWS of the tests.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
+use hybridge_cluster::permissions::{Command as PermissionsOf, actions};
 use hybridge_lab::isolate::isolated;
 use hybridge_lab::netns::Netns;
 use hybridge_lab::real::Emulator;
@@ -26,6 +30,7 @@ impl Site {
         let site = Self { desk, ns, aws };
         let made = site.run(&["cluster", "create", "-f", "cluster.yaml"]);
         assert_eq!(code(&made), 0, "{}", told(&made));
+        assert_eq!(site.unlisted(PermissionsOf::Create), [] as [&str; 0]);
         site.aws.clear_log().unwrap();
         site
     }
@@ -38,6 +43,15 @@ impl Site {
 
     fn handover(&self, directory: &str, arguments: &[&str]) -> Output {
         self.run(&[&["cluster", "handover", "-f", "cluster.yaml", "--dir", directory], arguments].concat())
+    }
+
+    /// Calls that the table of permissions does not list for a command.
+    fn unlisted(&self, command: PermissionsOf) -> Vec<String> {
+        let listed = actions(command, &BTreeSet::new());
+        let log = self.aws.log().unwrap();
+        let text = |call: &Value, key: &str| call[key].as_str().unwrap_or_default().to_owned();
+        let made: BTreeSet<String> = log.iter().map(|call| format!("{}:{}", text(call, "service"), text(call, "action"))).collect();
+        made.into_iter().filter(|action| !listed.contains(action.as_str())).collect()
     }
 
     fn calls(&self, action: &str) -> usize {
@@ -65,6 +79,8 @@ fn machines_get_one_activation_and_its_code_is_in_one_file_alone() {
         for name in site.desk.names().iter().filter(|name| *name != "nodeconfig.yaml") {
             assert!(!fs::read_to_string(site.desk.path("out").join(name)).unwrap().contains(&secret), "{name}");
         }
+
+        assert_eq!(site.unlisted(PermissionsOf::Handover), [] as [&str; 0]);
 
         let activations = site.aws.aws("ssm", "describe_activations", &json!({})).unwrap();
         let activation = &activations["ActivationList"][0];
@@ -120,13 +136,31 @@ fn an_activation_that_may_not_be_made_is_told_with_the_policy_that_is_needed() {
 }
 
 #[test]
-fn an_activation_whose_code_finds_no_place_is_taken_back() {
+fn no_activation_is_made_where_its_code_would_find_no_place() {
     isolated(|| {
         let site = Site::new(&file("{provider: ssm}"));
-        // A directory cannot be replaced by a file, and only a forced run tries.
         fs::create_dir_all(site.desk.path("out/nodeconfig.yaml")).unwrap();
         let done = site.handover("out", &["--activation", "1", "--only", "node", "--force"]);
         assert_eq!((code(&done), site.calls("CreateActivation")), (1, 0), "{}", told(&done));
+
+        // The place is taken away while the activation is being made.
+        site.aws.order(&json!({"kind": "delay", "service": "ssm", "action": "CreateActivation", "seconds": 5})).unwrap();
+        let place = site.desk.path("gone");
+        let done = std::thread::scope(|scope| {
+            let run = scope.spawn(|| site.handover("gone", &["--activation", "1", "--only", "node"]));
+            let end = Instant::now() + Duration::from_secs(60);
+            while !place.exists() && Instant::now() < end {
+                sleep(Duration::from_millis(20));
+            }
+            sleep(Duration::from_secs(1));
+            fs::remove_dir_all(&place).unwrap();
+            fs::write(&place, "").unwrap();
+            run.join().unwrap()
+        });
+        assert_eq!(code(&done), 1, "{}", told(&done));
+        assert!(told(&done).contains("activation.taken-back"), "{}", told(&done));
+        let left = site.aws.aws("ssm", "describe_activations", &json!({})).unwrap();
+        assert_eq!(left["ActivationList"], json!([]));
     });
 }
 

@@ -67,7 +67,7 @@ pub const CALLS: &[Call] = &[
     call("iam:PassRole", &[Create, Update, Handover]),
     call("rolesanywhere:GetProfile rolesanywhere:GetTrustAnchor rolesanywhere:ListProfiles rolesanywhere:ListTrustAnchors", LOOK),
     call("ssm:DescribeActivations ssm:DescribeInstanceInformation", ALL),
-    call("ssm:CreateActivation ssm:AddTagsToResource", &[Handover]),
+    call("ssm:CreateActivation ssm:DeleteActivation ssm:AddTagsToResource", &[Handover]),
     call("ssm:DeleteActivation ssm:DeregisterManagedInstance", &[Delete]),
 ];
 

@@ -6,6 +6,7 @@ mod files;
 mod told;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use hybridge_aws::Session;
 use hybridge_cluster::config::{ClusterConfig, Provider};
@@ -14,7 +15,7 @@ use hybridge_cluster::permissions::Command;
 use hybridge_cluster::resolve::{Cluster, resolve};
 use hybridge_cluster::world::World;
 use hybridge_node::secret::Secret;
-use hybridge_report::{Exit, Finding};
+use hybridge_report::{Exit, Finding, Severity};
 use jiff::{SignedDuration, Timestamp};
 
 use self::activation::{Decision, FILE, Written};
@@ -29,6 +30,9 @@ const DENIED: &str = "aws.denied";
 
 pub(super) fn run(asked: &Handover) -> Exit {
     let now = Timestamp::now();
+    if !asked.lab_certificates.is_empty() && lacks_authority(asked, now) {
+        return authority_first(asked, now);
+    }
     let read = match file::read(&asked.file, now) {
         Ok(read) => read,
         Err(exit) => return exit,
@@ -54,6 +58,34 @@ pub(super) fn run(asked: &Handover) -> Exit {
             Err(findings) => stopped(findings, &read.config, account.as_deref()),
         }
     })
+}
+
+/// Whether all that is wrong with the file is that it has no authority yet.
+fn lacks_authority(asked: &Handover, now: Timestamp) -> bool {
+    // Standard input can be read only once.
+    if asked.file.file == Path::new("-") {
+        return false;
+    }
+    let Ok(parsed) = file::load(&asked.file, now) else { return false };
+    let mut errors = parsed.problems.iter().filter(|problem| problem.severity == Severity::Error).peekable();
+    errors.peek().is_some() && errors.all(|problem| problem.code == "ca.missing")
+}
+
+/// A lab's file gets its authority from here, and cannot be whole before.
+fn authority_first(asked: &Handover, now: Timestamp) -> Exit {
+    let directory = Directory { path: &asked.dir, force: asked.force, dry_run: asked.dry_run };
+    let mut told = Told { dry_run: asked.dry_run, ..Told::default() };
+    match certificates::make(&directory, &asked.lab_certificates, now) {
+        Ok(made) => {
+            let file = |(name, action): (String, files::Deed)| File { path: directory.file(&name).display().to_string(), action, private: true };
+            told.files.extend(made.files.into_iter().map(file));
+            let what = "has no caBundleCert yet, so only an authority for labs and certificates are made";
+            let fix = format!("write {} into remoteNetworkConfig.iam.caBundleCert, make the cluster, and run this again", directory.file(certificates::AUTHORITY).display());
+            told.findings.push(Finding::warning("lab.authority-first", asked.file.file.display().to_string(), what).fix(fix));
+        }
+        Err(findings) => told.findings.extend(findings),
+    }
+    told.print(asked.output)
 }
 
 fn stopped(findings: Vec<Finding>, config: &ClusterConfig, account: Option<&str>) -> Exit {
@@ -139,6 +171,9 @@ impl Work<'_> {
                 "makes certificates for IAM Roles Anywhere, and the file's nodes use none",
                 "write remoteNetworkConfig.iam.provider: ira into the file, or leave the flag out",
             );
+        }
+        if !self.asked.lab_certificates.is_empty() && !kinds.contains(&Kind::Node) {
+            wrong("--lab-certificates", "belongs to NodeConfigs, which --only leaves out", "add node to --only");
         }
         if findings.is_empty() { Ok(()) } else { Err(findings) }
     }

@@ -63,6 +63,13 @@ pub(super) fn decide(known: &Known<'_>, written: Option<Written>, asked: Asked) 
             Finding::error("activation.unknown", "--activation", what).fix("make the cluster first: hybridge cluster create -f FILE")
         );
     };
+    if known.world.unanswered.keys().any(|question| question.starts_with("DescribeActivations")) && !asked.force {
+        let unseen = || {
+            let what = "is not made: AWS did not say which activations there are, so there may be one of ours already";
+            Finding::error("activation.unseen", "--activation", what).fix("allow ssm:DescribeActivations, or --force for one all the same")
+        };
+        return written.map(Decision::Use).ok_or_else(unseen);
+    }
     let now = asked.now.as_duration().as_secs_f64();
     let open = activation::open(&known.world.activations, &cluster, now);
     if let Some(written) = written.filter(|written| open.iter().any(|open| open.activation_id == written.id)) {
@@ -173,5 +180,10 @@ mod tests {
         assert_eq!(decided(&world(&["b"]), Some("a"), Some(3), false), Err("activation.there"));
         assert!(makes(decided(&world(&["b"]), None, Some(3), true)));
         assert_eq!(decided(&World::default(), None, Some(3), false), Err("activation.unknown"));
+        let mut unseen = world(&[]);
+        unseen.unanswered.insert("DescribeActivations nodes".to_owned(), "not allowed".to_owned());
+        assert_eq!(decided(&unseen, None, Some(3), false), Err("activation.unseen"));
+        assert_eq!(decided(&unseen, Some("a"), Some(3), false), used("a"));
+        assert!(makes(decided(&unseen, None, Some(3), true)));
     }
 }
