@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use hybridge_lab::real::Helm;
 use hybridge_node::config::{Languages, check_whole, parse};
 use serde_json::{Value, json};
 
@@ -157,7 +158,8 @@ fn a_lab_begins_with_its_authority() {
     assert!(told(&first).contains("lab.authority-first"), "{}", told(&first));
     assert_eq!(desk.names(), ["ca.key", "ca.pem", "press-7.key", "press-7.pem"].map(|name| format!("pki/{name}")));
     let authority = fs::read_to_string(desk.path("out/pki/ca.pem")).unwrap().replace('\n', "\n      ");
-    fs::write(desk.path("cluster.yaml"), file(&format!("\n    provider: ira\n    caBundleCert: |\n      {}", authority.trim_end()))).unwrap();
+    fs::write(desk.path("cluster.yaml"), file(&format!("\n    provider: ira\n    caBundleCert: |\n      {}", authority.trim_end())))
+        .unwrap();
     let checked = desk.run(&["cluster", "validate", "-f", "cluster.yaml"]);
     assert_eq!(code(&checked), 0, "{}", told(&checked));
     let second = desk.handover(&["--only", "node", "--lab-certificates", "press-7"]);
@@ -224,4 +226,42 @@ fn without_a_cluster_what_needs_one_is_told_and_the_rest_is_written() {
         assert!(codes.contains(&code), "{codes:?}");
     }
     assert_eq!(desk.names(), ["cilium-values.yaml", "firewall.csv", "firewall.md"]);
+}
+
+/// What Helm makes of values; the charts are ours and what is kept of the AWS gateway's.
+#[test]
+fn both_charts_take_the_gateways_values_as_they_are() {
+    let facts = json!({
+        "Vpcs": [{"VpcId": "vpc-0a", "CidrBlock": "10.20.0.0/16"}],
+        "cluster": {"name": "shop", "resourcesVpcConfig": {"vpcId": "vpc-0a", "subnetIds": ["subnet-a", "subnet-b"]}},
+        "RouteTables": [
+            {"RouteTableId": "rtb-0a", "VpcId": "vpc-0a", "Associations": [{"SubnetId": "subnet-a"}]},
+            {"RouteTableId": "rtb-0b", "VpcId": "vpc-0a", "Associations": [{"SubnetId": "subnet-b"}]},
+        ],
+    });
+    let two = file("{provider: ssm}").replace("cidrs: [10.85.0.0/16]", "cidrs: [10.85.0.0/16, 10.86.0.0/16]");
+    let desk = Desk::new(&two, &facts);
+    let done = desk.handover(&["--only", "gateway"]);
+    assert_eq!(code(&done), 0, "{}", told(&done));
+    let values = desk.path("out/gateway-values.yaml").display().to_string();
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let helm = Helm::offline(desk.home.path()).unwrap();
+    for chart in ["charts/hybridge-gateway", "tests/chart/eks-hybrid-nodes-gateway"] {
+        let said = helm.run(&["template", "gateway", &workspace.join(chart).display().to_string(), "--values", &values]).unwrap();
+        assert!(said.success, "{chart}: {}", said.stderr);
+        let rendered = said.stdout.replace('"', "");
+        assert!(rendered.contains("10.20.0.0/16") && rendered.contains("replicas: 2"), "{chart}: {rendered}");
+        if chart.starts_with("charts") {
+            assert!(rendered.contains("10.85.0.0/16,10.86.0.0/16") && rendered.contains("rtb-0a,rtb-0b"), "{rendered}");
+        }
+    }
+    // Helm itself passes over what a chart without a schema does not know.
+    let theirs = fs::read_to_string(workspace.join("tests/chart/eks-hybrid-nodes-gateway/values.yaml")).unwrap();
+    let keys = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()));
+        lines.filter_map(|line| line.split_once(':')).map(|(key, _)| key.to_owned()).collect()
+    };
+    let theirs = keys(&theirs);
+    let ours = keys(&fs::read_to_string(&values).unwrap());
+    assert!(ours.len() == 6 && ours.iter().all(|key| theirs.contains(key)), "{ours:?} of {theirs:?}");
 }

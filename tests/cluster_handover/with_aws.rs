@@ -128,7 +128,8 @@ fn an_activation_that_may_not_be_made_is_told_with_the_policy_that_is_needed() {
         site.aws.order(&json!({"kind": "deny", "service": "ssm", "action": "CreateActivation"})).unwrap();
         let done = site.handover("out", &["--activation", "1"]);
         assert_eq!(code(&done), 3, "the other documents are written: {}", told(&done));
-        let policy = told(&done).lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|value| value["Version"] == "2012-10-17");
+        let policy =
+            told(&done).lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|value| value["Version"] == "2012-10-17");
         let policy = policy.unwrap_or_else(|| panic!("{}", told(&done))).to_string();
         assert!(policy.contains("ssm:CreateActivation") && policy.contains("iam:PassRole"), "{policy}");
         assert!(!site.desk.path("out/nodeconfig.yaml").exists());

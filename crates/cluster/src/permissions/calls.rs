@@ -39,7 +39,7 @@ pub const CALLS: &[Call] = &[
     call("eks:DescribeUpdate eks:DeleteAccessEntry eks:DisassociateAccessPolicy eks:DeleteAddon eks:DeletePodIdentityAssociation", DO),
     call("cloudformation:DescribeStacks cloudformation:ListStacks cloudformation:GetTemplate cloudformation:ListStackResources", ALL),
     call(
-        "cloudformation:CreateChangeSet cloudformation:DescribeChangeSet cloudformation:ExecuteChangeSet cloudformation:DeleteChangeSet cloudformation:TagResource cloudformation:ContinueUpdateRollback",
+        "cloudformation:ListChangeSets cloudformation:CreateChangeSet cloudformation:DescribeChangeSet cloudformation:ExecuteChangeSet cloudformation:DeleteChangeSet cloudformation:TagResource cloudformation:ContinueUpdateRollback",
         &[Create, Update],
     ),
     call("cloudformation:DescribeStackEvents cloudformation:DeleteStack cloudformation:UpdateTerminationProtection", DO),
@@ -47,6 +47,7 @@ pub const CALLS: &[Call] = &[
         "cloudformation:DetectStackDrift cloudformation:DetectStackResourceDrift cloudformation:DescribeStackDriftDetectionStatus cloudformation:DescribeStackResourceDrifts",
         &[Drift],
     ),
+    call("logs:DescribeLogGroups logs:CreateLogGroup logs:PutRetentionPolicy", &[Create, Update]),
     call("s3:PutObject s3:GetObject s3:DeleteObject", &[Create, Update]),
     call("ec2:DescribeAvailabilityZones ec2:DescribeVpcEndpointServices", LOOK),
     call(

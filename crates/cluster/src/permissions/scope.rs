@@ -27,6 +27,8 @@ pub enum On {
     Machines,
     /// Objects of the bucket for templates.
     Bucket,
+    /// Log groups of the cluster.
+    Logs,
     /// Keys of KMS, as far as EKS uses them.
     Keys,
     /// Nothing: AWS allows it to everybody.
@@ -52,6 +54,7 @@ pub fn on(action: &str) -> On {
         "rolesanywhere" => On::RolesAnywhere,
         "ssm" if name == "DeregisterManagedInstance" => On::Machines,
         "s3" => On::Bucket,
+        "logs" if name != "DescribeLogGroups" => On::Logs,
         "kms" => On::Keys,
         _ => On::All,
     }
@@ -92,6 +95,7 @@ impl Scope<'_> {
             On::OpenIdConnect => vec![iam(&format!("oidc-provider/oidc.eks.{region}.*"))],
             On::RolesAnywhere => vec![regional("rolesanywhere", "*")],
             On::Machines => vec![regional("ssm", "managed-instance/*")],
+            On::Logs => vec![regional("logs", &format!("log-group:/aws/eks/{cluster}/*"))],
             On::Bucket => vec![format!("arn:{partition}:s3:::{}/*", self.bucket?)],
         })
     }
@@ -113,6 +117,7 @@ impl Scope<'_> {
             | On::OpenIdConnect
             | On::RolesAnywhere
             | On::Bucket
+            | On::Logs
             | On::Nothing => None,
         }
     }

@@ -90,8 +90,8 @@ fn every_action_is_known_by_its_service() {
     for command in Command::ALL {
         for action in actions(command, &BTreeSet::new()) {
             let (service, name) = action.split_once(':').unwrap();
-            let known =
-                ["cloudformation", "ec2", "eks", "iam", "kms", "rolesanywhere", "route53resolver", "s3", "ssm", "sts"].contains(&service);
+            let known = ["cloudformation", "ec2", "eks", "iam", "kms", "logs", "rolesanywhere", "route53resolver", "s3", "ssm", "sts"]
+                .contains(&service);
             assert!(known && name.starts_with(char::is_uppercase), "{action}");
         }
     }
@@ -102,5 +102,48 @@ fn the_page_shows_the_policy_of_handover() {
     const PAGE: &str = include_str!("../../../../docs/cluster.md");
     let shown = PAGE.split_once("`policy.json`:\n\n```json\n").unwrap().1.split_once("```").unwrap().0;
     let shown: Value = serde_json::from_str(shown).unwrap();
-    assert_eq!([shown], policies(Command::Handover, &BTreeSet::new(), &SCOPE)[..], "{}", policies(Command::Handover, &BTreeSet::new(), &SCOPE)[0]);
+    assert_eq!(
+        [shown],
+        policies(Command::Handover, &BTreeSet::new(), &SCOPE)[..],
+        "{}",
+        policies(Command::Handover, &BTreeSet::new(), &SCOPE)[0]
+    );
+}
+
+/// Calls that commands for clusters do not make: nodes and gateways do.
+const OF_NODES: [&str; 8] = [
+    "CreateSession",
+    "DescribeInstances",
+    "DescribeInstanceTypes",
+    "SelfSubjectReview",
+    "CreateRoute",
+    "ReplaceRoute",
+    "GetAuthorizationToken",
+    "GetPublicAuthorizationToken",
+];
+
+/// Names of calls as `crates/aws` makes them.
+fn called(directory: &std::path::Path, names: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            called(&path, names);
+        } else if !path.to_string_lossy().contains("test") && !path.to_string_lossy().contains("fake") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            // Tests at a file's end may call anything.
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            let calls = text.split("Call::new(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+            names.extend(calls.filter(|name| name.starts_with(char::is_uppercase) && *name != "GET").map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_call_that_is_made_for_clusters_is_in_the_table() {
+    let mut names = BTreeSet::new();
+    called(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../aws/src"), &mut names);
+    assert!(names.len() > 50, "{names:?}");
+    let listed: BTreeSet<&str> = CALLS.iter().flat_map(|call| call.actions()).map(|action| action.split_once(':').unwrap().1).collect();
+    let missing: Vec<_> = names.iter().filter(|name| !listed.contains(name.as_str()) && !OF_NODES.contains(&name.as_str())).collect();
+    assert_eq!(missing, [] as [&String; 0]);
 }

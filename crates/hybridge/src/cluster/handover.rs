@@ -77,10 +77,14 @@ fn authority_first(asked: &Handover, now: Timestamp) -> Exit {
     let mut told = Told { dry_run: asked.dry_run, ..Told::default() };
     match certificates::make(&directory, &asked.lab_certificates, now) {
         Ok(made) => {
-            let file = |(name, action): (String, files::Deed)| File { path: directory.file(&name).display().to_string(), action, private: true };
+            let file =
+                |(name, action): (String, files::Deed)| File { path: directory.file(&name).display().to_string(), action, private: true };
             told.files.extend(made.files.into_iter().map(file));
             let what = "has no caBundleCert yet, so only an authority for labs and certificates are made";
-            let fix = format!("write {} into remoteNetworkConfig.iam.caBundleCert, make the cluster, and run this again", directory.file(certificates::AUTHORITY).display());
+            let fix = format!(
+                "write {} into remoteNetworkConfig.iam.caBundleCert, make the cluster, and run this again",
+                directory.file(certificates::AUTHORITY).display()
+            );
             told.findings.push(Finding::warning("lab.authority-first", asked.file.file.display().to_string(), what).fix(fix));
         }
         Err(findings) => told.findings.extend(findings),
