@@ -42,15 +42,16 @@ struct Machine {
 }
 
 pub(super) fn run(asked: &Doctor) -> Exit {
-    let (cluster, world) = match known(&asked.look) {
+    let known = match known(&asked.look) {
         Ok(known) => known,
         Err(exit) => return exit,
     };
-    let checks = preflight::examine(&cluster, &world);
-    let paths = asked.path.map(|address| path::follow(&cluster, &world, address)).unwrap_or_default();
+    let (cluster, world) = (&known.cluster, &known.world);
+    let checks = known.placed(preflight::examine(cluster, world));
+    let paths = asked.path.map(|address| path::follow(cluster, world, address)).unwrap_or_default();
     let path_findings = path::findings(&paths);
     let healthy = !outcomes::failed(&checks) && path_findings.iter().all(|finding| finding.severity != Severity::Error);
-    let nodes = machines(&world);
+    let nodes = machines(world);
     let said = match asked.look.output {
         Output::Json => tell::json(&Report { healthy, checks: &checks, nodes, paths: &paths, path_findings: &path_findings }),
         Output::Table => {

@@ -21,12 +21,13 @@ struct Report<'a> {
 }
 
 pub(super) fn run(asked: &Look) -> Exit {
-    let (cluster, world) = match known(asked) {
+    let known = match known(asked) {
         Ok(known) => known,
         Err(exit) => return exit,
     };
-    let template = template::stacks(&cluster, &world).first().map(|stack| stack.template.to_json());
-    let comparisons = compare(&cluster, &world, template.as_ref());
+    let (cluster, world) = (&known.cluster, &known.world);
+    let template = template::stacks(cluster, world).first().map(|stack| stack.template.to_json());
+    let comparisons = known.placed(compare(cluster, world, template.as_ref()));
     let findings: Vec<&Finding> = comparisons.iter().flat_map(|comparison| &comparison.findings).collect();
     // What could not be compared is not well: who watches the exit code alone has to see it.
     let drift = !findings.is_empty();

@@ -4,6 +4,8 @@ mod create;
 mod deed;
 mod delete;
 mod doctor;
+#[cfg(test)]
+mod documented;
 mod drift;
 mod file;
 mod gather;
