@@ -391,3 +391,16 @@ pub(crate) fn deployed() -> Deployed {
         ],
     }
 }
+
+/// The fixture as a file of facts, for tests of the command line; HYBRIDGE_WRITE_FIXTURES=1 writes it anew.
+#[test]
+fn the_file_of_facts_is_this_world() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/cluster/facts.json");
+    let world = World { deployed: Some(deployed()), ..world() };
+    let text = serde_json::to_string_pretty(&world).unwrap() + "\n";
+    if std::env::var_os("HYBRIDGE_WRITE_FIXTURES").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "write it anew with HYBRIDGE_WRITE_FIXTURES=1");
+    assert_eq!(serde_json::from_str::<World>(&text).unwrap(), world, "nothing is lost on the way");
+}

@@ -60,7 +60,7 @@ impl Way4<'_> {
         let pods = self.cluster.pod_cidrs.iter().any(|network| network.contains(self.address));
         if pods && self.cluster.annotations.pod_routes_by_gateway {
             let sentence =
-                format!("{id} is a gateway's: it tunnels to the node (what it does with packets, `hybridge gateway explain` there says)");
+                format!("{id} is a gateway's: it tunnels to the node (what it does with packets, `hybridge gateway status` says)");
             return Hop { sentence, ..self.hop(step, answer, id) };
         }
         self.unknown(step, answer, id, "the machine it belongs to forwards packets by rules that cannot be seen from here")
