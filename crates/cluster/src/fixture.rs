@@ -216,10 +216,17 @@ fn vpc(world: &mut World) {
         SecurityGroup {
             group_id: "sg-cluster".into(),
             vpc_id: VPC.into(),
+            ip_permissions: vec![all_from("sg-cluster"), all_from("sg-nodes")],
             ip_permissions_egress: [4443, 8443, 10251].map(|port| tcp(port, &[PODS])).to_vec(),
             ..SecurityGroup::default()
         },
     ];
+    world.security_groups.push(SecurityGroup {
+        group_id: "sg-nodes".into(),
+        vpc_id: VPC.into(),
+        ip_permissions: vec![all_from("sg-nodes"), all_from("sg-cluster")],
+        ..SecurityGroup::default()
+    });
     world.network_acls = vec![NetworkAcl {
         network_acl_id: "acl-1".into(),
         vpc_id: VPC.into(),
@@ -230,6 +237,11 @@ fn vpc(world: &mut World) {
             .flat_map(|(number, action)| [false, true].map(|egress| acl_rule(number, action, egress, None)))
             .collect(),
     }];
+}
+
+fn all_from(group: &str) -> IpPermission {
+    let peers = vec![GroupId { group_id: group.into() }];
+    IpPermission { ip_protocol: "-1".into(), user_id_group_pairs: peers, ..IpPermission::default() }
 }
 
 pub(crate) fn acl_rule(rule_number: u32, rule_action: &str, egress: bool, ports: Option<(u16, u16)>) -> AclEntry {
@@ -367,6 +379,10 @@ pub(crate) fn deployed() -> Deployed {
     };
     Deployed {
         template_body: json!({"Resources": {
+            "ClusterSharedNodeSecurityGroup": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"VpcId": VPC}},
+            "IngressNodeToDefaultClusterSG": {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": {
+                "GroupId": {"Fn::GetAtt": ["ControlPlane", "ClusterSecurityGroupId"]}, "IpProtocol": "-1",
+                "SourceSecurityGroupId": {"Ref": "ClusterSharedNodeSecurityGroup"}}},
             "ControlPlaneSecurityGroup": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"VpcId": VPC}},
             "IngressControlPlaneRemoteNetworks0": rule(NODES),
             "IngressControlPlaneRemoteNetworks1": rule(PODS),
@@ -387,6 +403,7 @@ pub(crate) fn deployed() -> Deployed {
         }}),
         stack_resources: vec![
             resource("ControlPlaneSecurityGroup", "sg-control-plane", "AWS::EC2::SecurityGroup"),
+            resource("ClusterSharedNodeSecurityGroup", "sg-nodes", "AWS::EC2::SecurityGroup"),
             resource("PrivateRouteTableA", MAIN_TABLE, "AWS::EC2::RouteTable"),
         ],
     }

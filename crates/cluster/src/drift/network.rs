@@ -112,7 +112,7 @@ pub(super) fn rules(sides: &Sides<'_>, told: &mut Told) {
                 told.error(&rule.group, what, authorize(sides, rule, &range.cidr_ip));
             }
         }
-        for peer in rule.permission.user_id_group_pairs.iter().filter(|peer| peer.group_id != CLUSTER_GROUP) {
+        for peer in rule.permission.user_id_group_pairs.iter().filter(|peer| peer.group_id.starts_with("sg-")) {
             if !there.iter().any(|it| it.user_id_group_pairs.contains(peer)) {
                 let what = format!("missing: the rule for {} {} {}", text(&rule.permission), direction(rule.side), peer.group_id);
                 told.error(&rule.group, what, UPDATE);

@@ -87,6 +87,7 @@ fn each_drift_is_told_by_its_code() {
             |_, world| world.security_groups[0].ip_permissions = vec![fixture::tcp(443, &[NODES]), fixture::tcp(444, &[PODS])],
             vec![("drift.rules", "missing"), ("drift.rules", "extra")],
         ),
+        ("a rule between groups lacks", |_, world| drop(world.security_groups[1].ip_permissions.pop()), vec![("drift.rules", "missing")]),
         ("an entry of another type", |_, world| world.access_entries[0].kind = "STANDARD".into(), vec![("drift.entries", "changed")]),
         ("no entry", |_, world| world.access_entries.clear(), vec![("drift.entries", "missing")]),
         (
