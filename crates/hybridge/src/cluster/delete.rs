@@ -61,7 +61,7 @@ async fn delete(deed: &Deed, asked: &Delete, world: &World) -> Done<Exit> {
         if let Some(live) = &world.cluster {
             return Err(others(live).into());
         }
-        report.open = leftovers::tell(deed, &Known::default()).await;
+        tell::findings(&leftovers::tell(deed, &Known::default()).await);
         return Ok(report.print(asked.output, "nothing: there is no such cluster, and nothing of it"));
     }
     let known = Known::before(deed, world, own).await?;
@@ -80,15 +80,13 @@ async fn delete(deed: &Deed, asked: &Delete, world: &World) -> Done<Exit> {
     if let (true, Some(live)) = (networks, &world.cluster) {
         report.done.extend(super::deed::networks::withdraw(deed, live, world).await?);
     }
-    for (_, names) in &leaving.stacks {
+    for (kind, names) in &leaving.stacks {
+        if *kind == Kind::Cluster {
+            // Before the cluster: without it, nobody knows any more that the provider is its.
+            provider(deed, world, &mut report).await?;
+        }
         let gone = deed.each(names, async |name: &String| Ok((name, deed.remove(name).await?))).await?;
         report.done.extend(gone.into_iter().filter(|(_, there)| *there).map(|(name, _)| format!("deleted stack {name}")));
-    }
-    if let (true, Some(arn)) = (own, world.cluster.as_ref().and_then(provider_arn)) {
-        if deed.session.oidc_provider(&arn).await?.is_some() {
-            deed.session.delete_oidc_provider(&arn).await?;
-            report.done.push(format!("deleted OpenID Connect provider {arn}"));
-        }
     }
     let mut left = leftovers::tell(deed, &known).await;
     left.extend(leaving.strangers.iter().map(|name| leftovers::stranger(name)));
@@ -151,6 +149,17 @@ async fn machines(deed: &Deed, leaving: &Leaving, report: &mut Report) -> Done<(
         deed.touch();
         deed.session.deregister_managed_instance(&machine.instance_id).await?;
         report.done.push(format!("deregistered machine {} ({})", machine.instance_id, machine.computer_name));
+    }
+    Ok(())
+}
+
+/// The cluster's OpenID Connect provider.
+async fn provider(deed: &Deed, world: &World, report: &mut Report) -> Done<()> {
+    let Some(arn) = world.cluster.as_ref().and_then(provider_arn) else { return Ok(()) };
+    if deed.session.oidc_provider(&arn).await?.is_some() {
+        deed.touch();
+        deed.session.delete_oidc_provider(&arn).await?;
+        report.done.push(format!("deleted OpenID Connect provider {arn}"));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Changing a stack: by a change set that is looked at before it is carried out.
 
 use hybridge_aws::cloudformation::{ChangeSet, ChangeSetKind};
-use hybridge_cluster::course::{self, Step};
+use hybridge_cluster::course::{self, PREFIX, Step};
 use hybridge_report::Finding;
 
 use super::Deed;
@@ -18,6 +18,7 @@ impl Deed {
             let looked = self.look(wish.name).await?;
             match course::update(&looked.seen(wish.name, &self.cluster)) {
                 Step::Change => {
+                    self.tidy(wish.name).await?;
                     let Some(set) = self.change_set(wish, ChangeSetKind::Update).await? else { return Ok(false) };
                     let findings = check(&set);
                     if !findings.is_empty() {
@@ -35,5 +36,16 @@ impl Deed {
             }
         }
         Err(lost(wish.name))
+    }
+
+    /// Change sets that an earlier run made and did not carry out.
+    async fn tidy(&self, stack: &str) -> Done<()> {
+        let left = self.session.change_sets(stack).await?;
+        for name in left.iter().filter(|name| name.starts_with(PREFIX)) {
+            if let Some(set) = self.session.describe_change_set(Some(stack), name).await? {
+                self.session.delete_change_set(&set.id).await?;
+            }
+        }
+        Ok(())
     }
 }
