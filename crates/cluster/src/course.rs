@@ -16,8 +16,10 @@ pub use table::{create, delete, update};
 
 /// How our change sets and request tokens begin.
 pub const PREFIX: &str = "hybridge-";
-/// Tags that name the cluster of a stack, as eksctl has them.
-pub const CLUSTER_TAGS: [&str; 2] = ["alpha.eksctl.io/cluster-name", "eksctl.cluster.k8s.io/v1alpha1/cluster-name"];
+/// Tags that name the cluster of a stack: eksctl's, and that of our stacks beside a cluster that others made, which eksctl must not take
+/// for its own.
+pub const CLUSTER_TAGS: [&str; 3] =
+    ["alpha.eksctl.io/cluster-name", "eksctl.cluster.k8s.io/v1alpha1/cluster-name", crate::resolve::HYBRID_STACK_TAG];
 
 /// What is known of a stack.
 #[derive(Clone, Copy, Debug)]
