@@ -68,10 +68,9 @@ fn the_tables_of_the_page_are_those_of_the_code() {
     }
 }
 
-/// Files of ours that findings of the node come from.
-fn sources() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> =
-        ["document/src", "node/src", "node-host/src", "hybridge/src/node"].map(|folder| crates().join(folder)).into();
+/// Files of ours below `folders`, without tests and fixtures.
+fn sources(folders: &[&str]) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = folders.iter().map(|folder| crates().join(folder)).collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -127,8 +126,10 @@ fn every_code_of_a_finding_stands_on_the_page_and_no_other() {
 
 /// Lines of `sh` blocks, and what units start, that begin with a program of ours.
 fn commands(program: &str) -> Vec<String> {
-    let blocks =
-        [README, NODE, CLUSTER, ARCHIVE].into_iter().flat_map(|page| page.split("```sh\n").skip(1)).filter_map(|rest| rest.split("```").next());
+    let blocks = [README, NODE, CLUSTER, ARCHIVE]
+        .into_iter()
+        .flat_map(|page| page.split("```sh\n").skip(1))
+        .filter_map(|rest| rest.split("```").next());
     let units = UNITS.iter().flat_map(|unit| unit.lines()).filter_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/"));
     let lines = blocks.flat_map(str::lines).map(str::trim).chain(units);
     lines

@@ -3,25 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use super::{CODES, code, codes_of, crates, rows, sources};
+use super::{code, codes_of, crates, sources};
 
 const SOURCES: [&str; 3] = ["document/src", "cluster/src", "hybridge/src/cluster"];
 
+/// The table that holds what the other sections of the page do not.
+const HEAD: &str = "## Findings\n\n| code | meaning |\n|---|---|\n";
+
 /// What looks like a code and is a key, a host, a service, or a type of instances.
-const OTHERS: [&str; 12] = [
-    "1.34",
-    "amazonaws.com",
-    "api.ecr",
-    "com.amazonaws",
-    "ecr.api",
-    "ecr.dkr",
-    "m5.large",
-    "m6i.large",
-    "vpc.cidr",
-    "vpc.id",
-    "vpc.subnets",
-    "kubernetes.io",
-];
+const OTHERS: [&str; 10] =
+    ["1.34", "amazonaws.com", "api.ecr", "com.amazonaws", "ecr.api", "ecr.dkr", "m5.large", "m6i.large", "vpc.cidr", "vpc.id"];
 
 fn is_code(text: &str) -> bool {
     let file = [".csv", ".json", ".md", ".sh", ".tfvars", ".yaml", ".yml"].iter().any(|ending| text.ends_with(ending));
@@ -77,18 +68,20 @@ fn documented(page: &str) -> BTreeSet<&str> {
 /// The table with a row for each code that is missing on the page, and without codes that are nowhere.
 fn completed(page: &str, codes: &BTreeMap<String, String>) -> String {
     let known = documented(page);
-    let old = rows(page, CODES);
+    let (before, after) = page.split_once(HEAD).expect("the page has a table of findings");
+    let (old, after) = after.split_at(after.find("\n\n").map_or(after.len(), |end| end + 1));
     let mut lines: Vec<String> = Vec::new();
     for line in old.lines() {
         let mut cells = line.splitn(3, '|').skip(1);
-        let kept: Vec<String> = code(cells.next().unwrap_or_default()).filter(|code| codes.contains_key(*code)).map(|code| format!("`{code}`")).collect();
+        let kept: Vec<String> =
+            code(cells.next().unwrap_or_default()).filter(|code| codes.contains_key(*code)).map(|code| format!("`{code}`")).collect();
         if !kept.is_empty() {
             lines.push(format!("| {} |{}", kept.join(", "), cells.next().unwrap_or_default()));
         }
     }
     lines.extend(codes.iter().filter(|(code, _)| !known.contains(code.as_str())).map(|(code, what)| format!("| `{code}` | {what} |")));
     lines.sort();
-    page.replace(&format!("{CODES}{old}"), &format!("{CODES}{}\n", lines.join("\n")))
+    format!("{before}{HEAD}{}\n{after}", lines.join("\n"))
 }
 
 #[test]
@@ -110,8 +103,11 @@ fn every_code_of_the_cluster_stands_on_its_page_and_no_other() {
 
 #[test]
 fn rows_are_added_for_new_codes_and_taken_away_with_old_ones() {
-    let page = "| code | meaning |\n|---|---|\n| `a.b`, `old.one` | kept |\n| `old.two` | gone |\n\n## Next\n";
-    let codes = BTreeMap::from([("a.b".to_owned(), String::new()), ("b.new".to_owned(), sentence("error(\"b.new\", \"x\", \"{n} are | wrong\")", "b.new"))]);
-    let wanted = "| code | meaning |\n|---|---|\n| `a.b` | kept |\n| `b.new` | … are / wrong |\n\n## Next\n";
+    let page = "## Findings\n\n| code | meaning |\n|---|---|\n| `a.b`, `old.one` | kept |\n| `old.two` | gone |\n\n## Next\n";
+    let codes = BTreeMap::from([
+        ("a.b".to_owned(), String::new()),
+        ("b.new".to_owned(), sentence("error(\"b.new\", \"x\", \"{n} are | wrong\")", "b.new")),
+    ]);
+    let wanted = "## Findings\n\n| code | meaning |\n|---|---|\n| `a.b` | kept |\n| `b.new` | … are / wrong |\n\n## Next\n";
     assert_eq!(completed(page, &codes), wanted);
 }

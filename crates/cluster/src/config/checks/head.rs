@@ -83,7 +83,8 @@ fn region(checks: &mut Checks<'_>) {
 
 fn version(checks: &mut Checks<'_>) {
     let (path, version) = ("metadata.version", checks.config.metadata.version.as_str());
-    if version.is_empty() {
+    // Words of eksctl's; EKS is asked what they stand for.
+    if matches!(version, "" | "default" | "auto" | "latest") {
         return;
     }
     let number = |text: &str| text.parse::<u32>().ok().filter(|_| text.len() < 4 && !text.starts_with('+'));

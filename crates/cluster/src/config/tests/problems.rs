@@ -151,7 +151,7 @@ fn metadata_is_checked() {
         ("{name: a, region: us-west-2, version: '1.25'}", "version.range 3", "1.26"),
         ("{name: a, region: us-west-2, version: '1.99'}", "version.unknown 3", "newer"),
         ("{name: a, region: us-west-2, version: v1.33.2}", "version.form 3", "write \"1.33\""),
-        ("{name: a, region: us-west-2, version: latest}", "version.form 3", "write \"1.34\""),
+        ("{name: a, region: us-west-2, version: newest}", "version.form 3", "write \"1.34\""),
         ("{name: a, region: us-west-2, tags: {'aws:x': b}}", "tag.invalid 3", "aws:"),
         ("{name: a, region: us-west-2, tags: {a: 'b*'}}", "tag.invalid 3", "value of a tag"),
         ("{name: a, region: us-west-2, tags: {EKSClusterARN: b}}", "tag.reserved 3", "leave it out"),
