@@ -8,6 +8,8 @@ mod names;
 mod problem;
 mod reader;
 mod scalar;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod write;
 

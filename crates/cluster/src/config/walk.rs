@@ -77,6 +77,8 @@ impl Walk<'_> {
         self.problems().look_at(path);
         let name = bare_of_indices(path);
         let at = if key.at == At::default() { value.at } else { key.at };
+        // That something is said there is known, so that it is not told as missing.
+        self.places.note(path, at);
         if self.allowed.contains(&name) {
             let what = format!("is left out, as --allow-unsupported says; missing will be: {}", refusal.without);
             self.problems().warning("unsupported.left-out", at, "", what);

@@ -2,6 +2,7 @@
 
 mod laws;
 mod problems;
+mod sections;
 mod table;
 
 use super::*;
