@@ -63,31 +63,29 @@ fn made(config: &ClusterConfig, world: &World, zones: &[String], findings: &mut 
 /// Subnets of the file, looked up.
 fn given(config: &ClusterConfig, world: &World, findings: &mut Vec<Finding>) -> ClusterVpc {
     let named = &config.vpc.subnets;
-    let mut look_up = |kind: &str, subnets: &BTreeMap<String, Subnet>| -> Vec<(ClusterSubnet, Option<String>)> {
-        let mut found: Vec<_> = subnets
-            .iter()
-            .map(|(name, subnet)| {
-                let place = format!("vpc.subnets.{kind}.{name}");
-                find(&place, name, subnet, config, world, findings)
-            })
-            .collect();
-        found.sort_by(|(a, _), (b, _)| (&a.zone, &a.name).cmp(&(&b.zone, &b.name)));
-        found
-    };
-    let private = look_up("private", &named.private);
-    let public = look_up("public", &named.public);
+    let private = look_up((config, world), "private", &named.private, findings);
+    let public = look_up((config, world), "public", &named.public, findings);
     let vpcs: BTreeSet<&String> = private.iter().chain(&public).filter_map(|(_, vpc)| vpc.as_ref()).collect();
     let id = vpc_id(config, &vpcs, findings);
     if private.is_empty() && public.is_empty() {
         let what = "subnets of the given VPC must be named";
-        findings.push(
-            Finding::error("vpc.subnets", "vpc.subnets", what).fix("name two in two zones under vpc.subnets.private or vpc.subnets.public"),
-        );
+        let fix = "name two in two zones under vpc.subnets.private or vpc.subnets.public";
+        findings.push(Finding::error("vpc.subnets", "vpc.subnets", what).fix(fix));
     }
     let cidrs = id.as_ref().map(|id| networks(id, world, findings)).unwrap_or_default();
-    let plain = |subnets: Vec<(ClusterSubnet, Option<String>)>| subnets.into_iter().map(|(subnet, _)| subnet).collect();
+    let plain = |subnets: Vec<Found>| subnets.into_iter().map(|(subnet, _)| subnet).collect();
     // Never none: then one of our own would be made.
     ClusterVpc { id: Some(id.unwrap_or_default()), cidrs, private: plain(private), public: plain(public) }
+}
+
+/// A subnet, and its VPC if that is known.
+type Found = (ClusterSubnet, Option<String>);
+
+fn look_up(known: (&ClusterConfig, &World), kind: &str, subnets: &BTreeMap<String, Subnet>, findings: &mut Vec<Finding>) -> Vec<Found> {
+    let one = |(name, subnet): (&String, &Subnet)| find(known, &format!("vpc.subnets.{kind}.{name}"), subnet, findings);
+    let mut found: Vec<Found> = subnets.iter().map(one).collect();
+    found.sort_by(|(a, _), (b, _)| (&a.zone, &a.name).cmp(&(&b.zone, &b.name)));
+    found
 }
 
 fn vpc_id(config: &ClusterConfig, found: &BTreeSet<&String>, findings: &mut Vec<Finding>) -> Option<String> {
@@ -116,15 +114,9 @@ fn vpc_id(config: &ClusterConfig, found: &BTreeSet<&String>, findings: &mut Vec<
     }
 }
 
-/// A subnet by identifier, else by network and zone, else by zone; with its VPC.
-fn find(
-    place: &str,
-    name: &str,
-    subnet: &Subnet,
-    config: &ClusterConfig,
-    world: &World,
-    findings: &mut Vec<Finding>,
-) -> (ClusterSubnet, Option<String>) {
+/// A subnet by identifier, else by network and zone, else by zone. The last part of its place is its name.
+fn find((config, world): (&ClusterConfig, &World), place: &str, subnet: &Subnet, findings: &mut Vec<Finding>) -> Found {
+    let name = place.splitn(4, '.').last().unwrap_or_default();
     let zone = if subnet.az.is_empty() { name } else { subnet.az.as_str() };
     let cidr = if subnet.cidr.is_empty() { None } else { parse(place, &subnet.cidr, findings) };
     let matches = |known: &&world::Subnet| {

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value as Json;
 
 mod check;
+mod parse;
+mod render;
 
 pub use check::Fault;
 
@@ -176,25 +177,6 @@ impl Resource {
         }
     }
 
-    /// One of a deployed template, as it is there.
-    pub fn from_json(json: &Json) -> Self {
-        let mut resource = Self::new(json.get("Type").and_then(Json::as_str).unwrap_or_default());
-        for (key, value) in json.as_object().into_iter().flatten() {
-            match (key.as_str(), value) {
-                ("Type", _) => {}
-                ("Properties", Json::Object(map)) => {
-                    resource.properties = map.iter().map(|(key, value)| (key.clone(), value.into())).collect()
-                }
-                ("DependsOn", Json::String(id)) => resource.depends_on = BTreeSet::from([id.clone()]),
-                ("DependsOn", Json::Array(ids)) => resource.depends_on = ids.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
-                (_, value) => {
-                    resource.attributes.insert(key.clone(), value.into());
-                }
-            }
-        }
-        resource
-    }
-
     /// With a property.
     pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.properties.insert(key.to_owned(), value.into());
@@ -212,10 +194,9 @@ impl Resource {
     /// With one tag more (of the list form).
     pub fn tag(mut self, key: &str, value: impl Into<Value>) -> Self {
         let tag = Value::object([("Key", Value::from(key)), ("Value", value.into())]);
-        match self.properties.entry("Tags".to_owned()).or_insert_with(|| Value::List(Vec::new())) {
-            Value::List(tags) => tags.push(tag),
-            other => unreachable!("tags are a list, not {other:?}"),
-        }
+        let tags = self.properties.entry("Tags".to_owned()).or_insert_with(|| Value::List(Vec::new()));
+        let Value::List(tags) = tags else { unreachable!("nobody sets tags otherwise than here") };
+        tags.push(tag);
         self
     }
 
@@ -308,126 +289,6 @@ impl From<i64> for Value {
 impl<V: Into<Value>> From<Vec<V>> for Value {
     fn from(items: Vec<V>) -> Self {
         Self::list(items)
-    }
-}
-
-/// A user's tree, such as a policy. CloudFormation sees references where it is written like one, so we do, too.
-/// Numbers that are not whole, and nulls, become text and empty text: no field that we pass on knows them.
-impl From<&Json> for Value {
-    fn from(json: &Json) -> Self {
-        match json {
-            Json::Null => Self::Text(String::new()),
-            Json::Bool(value) => Self::Bool(*value),
-            Json::Number(number) => number.as_i64().map_or_else(|| Self::Text(number.to_string()), Self::Number),
-            Json::String(text) => Self::Text(text.clone()),
-            Json::Array(items) => Self::list(items),
-            Json::Object(map) => intrinsic(map).unwrap_or_else(|| Self::object(map.iter().map(|(key, value)| (key.clone(), value.into())))),
-        }
-    }
-}
-
-/// A map of one key that CloudFormation takes for a function.
-fn intrinsic(map: &serde_json::Map<String, Json>) -> Option<Value> {
-    let (key, argument) = map.iter().next().filter(|_| map.len() == 1)?;
-    let boxed = |value: &Json| Box::new(Value::from(value));
-    match (key.as_str(), argument) {
-        ("Ref", Json::String(id)) => Some(Value::reference(id)),
-        ("Fn::Sub", Json::String(text)) => Some(Value::sub(text)),
-        ("Fn::GetAtt", Json::String(text)) => text.split_once('.').map(|(id, attribute)| Value::attribute(id, attribute)),
-        ("Fn::ImportValue", name) => Some(Value::ImportValue(boxed(name))),
-        (key, Json::Array(parts)) => match (key, parts.as_slice()) {
-            ("Fn::GetAtt", [Json::String(id), Json::String(attribute)]) => Some(Value::attribute(id, attribute)),
-            ("Fn::Join", [Json::String(between), Json::Array(items)]) => {
-                Some(Value::Join(between.clone(), items.iter().map(Value::from).collect()))
-            }
-            ("Fn::Split", [Json::String(at), text]) => Some(Value::Split(at.clone(), boxed(text))),
-            ("Fn::Select", [index, list]) => Some(Value::Select(usize::try_from(index.as_u64()?).ok()?, boxed(list))),
-            ("Fn::FindInMap", [Json::String(table), first, Json::String(second)]) => {
-                Some(Value::FindInMap(table.clone(), boxed(first), second.clone()))
-            }
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Bool(value) => value.serialize(serializer),
-            Self::Number(value) => value.serialize(serializer),
-            Self::Text(text) => text.serialize(serializer),
-            Self::List(items) => items.serialize(serializer),
-            Self::Object(map) => map.serialize(serializer),
-            Self::Ref(id) => function(serializer, "Ref", id),
-            Self::GetAtt(id, attribute) => function(serializer, "Fn::GetAtt", &(id, attribute)),
-            Self::Sub(text) => function(serializer, "Fn::Sub", text),
-            Self::Join(between, items) => function(serializer, "Fn::Join", &(between, items)),
-            Self::FindInMap(table, first, second) => function(serializer, "Fn::FindInMap", &(table, first, second)),
-            Self::ImportValue(name) => function(serializer, "Fn::ImportValue", name),
-            Self::Split(at, text) => function(serializer, "Fn::Split", &(at, text)),
-            Self::Select(index, list) => function(serializer, "Fn::Select", &(index, list)),
-        }
-    }
-}
-
-fn function<S: Serializer>(serializer: S, name: &str, argument: &impl Serialize) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(1))?;
-    map.serialize_entry(name, argument)?;
-    map.end()
-}
-
-impl Serialize for Template {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("AWSTemplateFormatVersion", "2010-09-09")?;
-        map.serialize_entry("Description", &self.description)?;
-        if !self.mappings.is_empty() {
-            map.serialize_entry("Mappings", &self.mappings)?;
-        }
-        if !self.conditions.is_empty() {
-            map.serialize_entry("Conditions", &self.conditions)?;
-        }
-        map.serialize_entry("Resources", &self.resources)?;
-        if !self.outputs.is_empty() {
-            map.serialize_entry("Outputs", &self.outputs)?;
-        }
-        map.end()
-    }
-}
-
-impl Serialize for Resource {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("Type", &self.kind)?;
-        if !self.depends_on.is_empty() {
-            map.serialize_entry("DependsOn", &self.depends_on)?;
-        }
-        if let Some(policy) = self.deletion_policy {
-            let policy = match policy {
-                DeletionPolicy::Delete => "Delete",
-                DeletionPolicy::Retain => "Retain",
-            };
-            map.serialize_entry("DeletionPolicy", policy)?;
-        }
-        for (key, value) in &self.attributes {
-            map.serialize_entry(key, value)?;
-        }
-        if !self.properties.is_empty() {
-            map.serialize_entry("Properties", &self.properties)?;
-        }
-        map.end()
-    }
-}
-
-impl Serialize for Output {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("Value", &self.value)?;
-        if let Some(export) = &self.export {
-            map.serialize_entry("Export", &BTreeMap::from([("Name", export)]))?;
-        }
-        map.end()
     }
 }
 
