@@ -16,7 +16,6 @@ const LARGEST: u64 = (4 << 20) + 1;
 
 /// A file without errors.
 #[derive(Debug)]
-#[expect(dead_code, reason = "commands that are being built read it")]
 pub(super) struct Read {
     /// What it asks for.
     pub(super) config: ClusterConfig,
