@@ -1,4 +1,4 @@
-//! EKS: what a node asks of its cluster; [`live`], [`entries`] and the others: what a cluster is made of.
+//! EKS: what a node asks of its cluster, and what a cluster is made of: entries, add-ons, node groups, Pod Identity.
 
 mod addons;
 mod entries;

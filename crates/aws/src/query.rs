@@ -106,7 +106,7 @@ impl Session {
         query: &Query,
         decode: impl FnOnce(Element<'_, '_>) -> Result<T, String>,
     ) -> Result<T, CallError> {
-        self.query_page(call, query, None, |element| decode(element)).await
+        self.query_page(call, query, None, decode).await
     }
 
     /// Makes a call without an answer.

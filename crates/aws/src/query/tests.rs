@@ -72,7 +72,8 @@ async fn pages_without_end_are_an_error() {
 
 #[tokio::test]
 async fn errors_are_read_in_both_forms_and_sorted() {
-    let cases: [(fn() -> Reply, Kind, &str); 2] = [
+    type Case = (fn() -> Reply, Kind, &'static str);
+    let cases: [Case; 2] = [
         (
             || Reply::error_response(400, "ExpiredToken", "The security token included in the request is expired"),
             Kind::BadCredentials,

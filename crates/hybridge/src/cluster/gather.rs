@@ -19,7 +19,6 @@ use hybridge_cluster::world::{Caller, Deployed, LiveCluster, Stack, World};
 use hybridge_report::{Finding, chain};
 use tokio::join;
 
-#[allow(unused_imports, reason = "commands that take --facts use it")]
 pub(super) use self::facts::known;
 use self::questions::together;
 pub(super) use self::questions::{Open, told};
@@ -44,7 +43,7 @@ pub(super) struct Asked<'a> {
 /// Nothing can be asked at all: no region, no credentials or expired ones, no network.
 pub(super) async fn gather(config: &ClusterConfig, annotations: &Annotations, asking: &Asking) -> Result<(World, Session), Finding> {
     let session = open(&config.metadata.region, asking).await?;
-    let caller = caller(&session).await?;
+    let caller = caller(&session, asking).await?;
     let asked = Asked { session: &session, config, annotations, caller: &caller };
     let (region, cluster, stacks, identities) = join!(region(asked), cluster(asked), stacks(asked), identities::ask(asked));
     let mut world = together([region, cluster, stacks, identities]);
@@ -71,9 +70,19 @@ pub(super) async fn open(region: &str, asking: &Asking) -> Result<Session, Findi
 }
 
 /// Who asks. Without an answer to this, there is none to anything else.
-pub(super) async fn caller(session: &Session) -> Result<Caller, Finding> {
-    let found = session.caller().await.map_err(|error| refused(&error, session.region()))?;
-    Ok(Caller { account: found.account, arn: found.arn, ..Caller::default() })
+pub(super) async fn caller(session: &Session, asking: &Asking) -> Result<Caller, Finding> {
+    match session.caller().await {
+        Ok(found) => Ok(Caller { account: found.account, arn: found.arn }),
+        Err(error) => Err(without_credentials(&error, asking).unwrap_or_else(|| refused(&error, session.region()))),
+    }
+}
+
+/// A profile that is named is the only place that credentials are looked for in.
+fn without_credentials(error: &CallError, asking: &Asking) -> Option<Finding> {
+    let profile = asking.profile.as_ref().filter(|_| error.kind() == Kind::NoCredentials)?;
+    let fix = "see that ~/.aws/config or ~/.aws/credentials has it, with keys, a role or a credential_process; with --profile, nothing \
+               else is looked at. Single sign-on: leave --profile out, and `eval \"$(aws configure export-credentials --format env)\"`";
+    Some(Finding::error("aws.no-credentials", format!("profile {profile}"), chain(error)).fix(fix))
 }
 
 /// A call that failed, as a finding. The code says what is to be done about it.
@@ -181,4 +190,33 @@ async fn stacks(asked: Asked<'_>) -> World {
 fn is_of(stack: &Stack, cluster: &str) -> bool {
     const KEYS: [&str; 3] = ["alpha.eksctl.io/cluster-name", "eksctl.cluster.k8s.io/v1alpha1/cluster-name", HYBRID_STACK_TAG];
     stack.tags.iter().any(|tag| KEYS.contains(&tag.key.as_str()) && tag.value == cluster)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use hybridge_cluster::world::Tag;
+
+    use super::*;
+
+    #[test]
+    fn a_stack_belongs_to_the_cluster_that_its_tags_name() {
+        let stack = |key: &str, value: &str| Stack { tags: vec![Tag { key: key.into(), value: value.into() }], ..Stack::default() };
+        assert!(is_of(&stack("alpha.eksctl.io/cluster-name", "shop"), "shop"));
+        assert!(is_of(&stack("eksctl.cluster.k8s.io/v1alpha1/cluster-name", "shop"), "shop"));
+        // `eksctl-shop-eu-cluster` begins as stacks of `shop` do.
+        assert!(!is_of(&stack("alpha.eksctl.io/cluster-name", "shop-eu"), "shop"));
+        assert!(!is_of(&stack("team", "shop"), "shop"));
+    }
+
+    #[test]
+    fn each_part_of_the_answers_stays_when_they_are_put_together() {
+        let noted = |call: &str| World { unanswered: [(call.to_owned(), "no".to_owned())].into(), ..World::default() };
+        let with_caller =
+            World { caller: Some(Caller { account: "1".into(), arn: "arn:x".into() }), nodes: Some(Vec::new()), ..World::default() };
+        let all = together([noted("A"), with_caller, noted("B")]);
+        assert_eq!(all.unanswered.keys().collect::<BTreeSet<_>>(), BTreeSet::from([&"A".to_owned(), &"B".to_owned()]));
+        assert_eq!((all.caller.unwrap().account.as_str(), all.nodes), ("1", Some(Vec::new())));
+    }
 }

@@ -23,7 +23,7 @@ pub(super) fn run(asked: &Get) -> Exit {
     };
     let shown = block_on(async {
         let session = open(&config.metadata.region, &asked.which.asking).await?;
-        let caller = caller(&session).await?;
+        let caller = caller(&session, &asked.which.asking).await?;
         if config.metadata.name.is_empty() {
             tell::progress(format_args!("asking for the clusters of {}", session.region()));
             let found = all::ask(&session).await?;

@@ -25,7 +25,6 @@ const OTHER_NAMES: [(&str, &str); 3] =
 ///
 /// # Errors
 /// The file cannot be used, or nothing can be asked.
-#[allow(dead_code, reason = "commands that take --facts use it")]
 pub(in super::super) async fn known(
     config: &ClusterConfig,
     annotations: &Annotations,

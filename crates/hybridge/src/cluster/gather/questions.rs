@@ -24,7 +24,7 @@ pub(in super::super) fn told<T: Default>(answer: Result<T, CallError>, open: &mu
 
 /// Parts that were asked for at the same time. Each thing is in one of them.
 pub(super) fn together<const PARTS: usize>(parts: [World; PARTS]) -> World {
-    parts.into_iter().fold(World::default(), |all, part| both(all, part))
+    parts.into_iter().fold(World::default(), both)
 }
 
 /// All fields are named, so that a new one is not lost here.
