@@ -15,6 +15,7 @@ use futures::stream;
 use hybridge_aws::{CallError, Kind, Session, SessionError, Wishes};
 use hybridge_cluster::config::{Annotations, ClusterConfig};
 use hybridge_cluster::resolve::{HYBRID_STACK_TAG, hybrid_stack_name};
+use hybridge_cluster::course::CLUSTER_TAGS;
 use hybridge_cluster::world::{Caller, Deployed, LiveCluster, Stack, World};
 use hybridge_report::{Finding, chain};
 use tokio::join;
@@ -188,8 +189,7 @@ async fn stacks(asked: Asked<'_>) -> World {
 
 /// Whether the tags of a stack name this cluster.
 fn is_of(stack: &Stack, cluster: &str) -> bool {
-    const KEYS: [&str; 3] = ["alpha.eksctl.io/cluster-name", "eksctl.cluster.k8s.io/v1alpha1/cluster-name", HYBRID_STACK_TAG];
-    stack.tags.iter().any(|tag| KEYS.contains(&tag.key.as_str()) && tag.value == cluster)
+    stack.tags.iter().any(|tag| CLUSTER_TAGS.contains(&tag.key.as_str()) && tag.value == cluster)
 }
 
 #[cfg(test)]
