@@ -2,6 +2,7 @@
 
 use super::super::Known;
 use super::rules::{Phase, Rule};
+use crate::world::Interface;
 
 const COLUMNS: [&str; 6] = ["direction", "protocol", "ports", "from", "to", "what for"];
 
@@ -15,11 +16,13 @@ pub(super) fn markdown(known: &Known<'_>, rules: &[Rule]) -> String {
         text.push_str("The control plane's addresses are not known yet; the networks of its subnets stand in their place.\n\n");
     } else {
         text.push_str("The control plane's addresses are those of today. An upgrade of Kubernetes may give it others of the same subnets, so let the subnets through where a firewall can take networks.\n\n");
-        text.push_str("| interface | address | zone | subnet |\n|---|---|---|---|\n");
+        text.push_str("| interface | address | zone | subnet | its network |\n|---|---|---|---|---|\n");
         for interface in interfaces {
-            let cells =
-                [&interface.network_interface_id, &interface.private_ip_address, &interface.availability_zone, &interface.subnet_id];
-            text.push_str(&row(&cells.map(|cell| cell.clone())));
+            let subnet = known.world.subnets.iter().find(|subnet| subnet.subnet_id == interface.subnet_id);
+            let network = subnet.map_or("not known", |subnet| subnet.cidr_block.as_str());
+            let Interface { network_interface_id, private_ip_address, availability_zone, subnet_id, .. } = interface;
+            let cells = [network_interface_id.as_str(), private_ip_address, availability_zone, subnet_id, network];
+            text.push_str(&row(&cells.map(str::to_owned)));
         }
         text.push('\n');
     }
