@@ -247,7 +247,7 @@ fn both_charts_take_the_gateways_values_as_they_are() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let helm = Helm::offline(desk.home.path()).unwrap();
     for chart in ["charts/hybridge-gateway", "tests/chart/eks-hybrid-nodes-gateway"] {
-        let said = helm.run(&["template", "gateway", &workspace.join(chart).display().to_string(), "--values", &values]).unwrap();
+        let said = helm.run(["template", "gateway", &workspace.join(chart).display().to_string(), "--values", &values]).unwrap();
         assert!(said.success, "{chart}: {}", said.stderr);
         let rendered = said.stdout.replace('"', "");
         assert!(rendered.contains("10.20.0.0/16") && rendered.contains("replicas: 2"), "{chart}: {rendered}");

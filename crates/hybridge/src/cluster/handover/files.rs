@@ -145,11 +145,14 @@ impl Directory<'_> {
             path.display().to_string(),
             format!("cannot be {}: {error}", if what == "read" { "read" } else { "written" }),
         );
-        match error.kind() {
-            ErrorKind::PermissionDenied => finding.fix("see its owner and mode: ls -l"),
-            ErrorKind::StorageFull => finding.fix("make room: df -h"),
-            ErrorKind::ReadOnlyFilesystem => finding.fix("name another --dir"),
-            _ => finding,
+        let fixes = [
+            (ErrorKind::PermissionDenied, "see its owner and mode: ls -l"),
+            (ErrorKind::StorageFull, "make room: df -h"),
+            (ErrorKind::ReadOnlyFilesystem, "name another --dir"),
+        ];
+        match fixes.iter().find(|(kind, _)| *kind == error.kind()) {
+            Some((_, fix)) => finding.fix(*fix),
+            None => finding,
         }
     }
 }
