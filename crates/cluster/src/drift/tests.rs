@@ -6,6 +6,8 @@ use crate::preflight::State;
 use crate::world::{LiveEntry, LiveLogging, LogSetup, Route};
 
 type Change = fn(&mut Cluster, &mut World);
+/// What is changed, how, and what is then told.
+type Case = (&'static str, Change, Vec<(&'static str, &'static str)>);
 
 fn after(change: Change) -> Vec<(&'static str, String)> {
     let (mut cluster, mut world) = (fixture::cluster(), fixture::world());
@@ -27,7 +29,7 @@ fn without_drift_nothing_is_told() {
 
 #[test]
 fn each_drift_is_told_by_its_code() {
-    let cases: Vec<(&str, Change, Vec<(&str, &str)>)> = vec![
+    let cases: Vec<Case> = vec![
         (
             "a network lacks",
             |_, world| world.cluster.as_mut().unwrap().remote_network_config.as_mut().unwrap().remote_pod_networks.clear(),

@@ -8,11 +8,12 @@ use super::network::Network;
 use super::prefix;
 use crate::world::{TransitGatewayAttachment, TransitGatewayRoute};
 
-/// Where a transit gateway sends packets.
+/// Where a transit gateway sends packets: to this attachment's resource (`vpn-…`, `vpc-…`, a Direct Connect gateway), or nowhere.
+pub(crate) type Way = Result<String, Obstacle>;
+
+/// Why a transit gateway sends packets nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// To this attachment's resource (`vpn-…`, `vpc-…`, a Direct Connect gateway).
-    To(String),
+pub(crate) enum Obstacle {
     /// The VPC has no attachment.
     NotAttached,
     /// The attachment is in this state.
@@ -47,25 +48,25 @@ impl<'a> Transit<'a> {
     }
 
     /// The route table that packets of the VPC are looked up in.
-    fn table(self) -> Result<&'a str, Way> {
+    fn table(self) -> Result<&'a str, Obstacle> {
         let Some(attachment) = self.attachment() else {
             let known = self.network.transit_gateway(self.id).is_some();
             let refused = crate::preflight::unanswered(self.network.world, "DescribeTransitGatewayAttachments").is_some();
-            return Err(if known && !refused { Way::NotAttached } else { Way::Unknown("its attachments".into()) });
+            return Err(if known && !refused { Obstacle::NotAttached } else { Obstacle::Unknown("its attachments".into()) });
         };
         table_of(attachment)
     }
 
     /// Where packets of the VPC to `address` go.
     pub(crate) fn out(self, address: Ipv4Addr) -> Way {
-        self.out_parts(Cidr4::host(address)).into_iter().next().map_or(Way::NotAttached, |(_, way)| way)
+        self.out_parts(Cidr4::host(address)).into_iter().next().map_or(Err(Obstacle::NotAttached), |(_, way)| way)
     }
 
     /// Where packets of the VPC to a network go, by parts of it.
     pub(crate) fn out_parts(self, network: Cidr4) -> Vec<(Cidr4, Way)> {
         match self.table() {
             Ok(table) => self.look_up(table, network),
-            Err(way) => vec![(network, way)],
+            Err(obstacle) => vec![(network, Err(obstacle))],
         }
     }
 
@@ -79,14 +80,14 @@ impl<'a> Transit<'a> {
             .find(|attachment| attachment.transit_gateway_id == self.id && attachment.resource_id == resource);
         match attachment.map(table_of) {
             Some(Ok(table)) => self.look_up(table, own),
-            Some(Err(way)) => vec![(own, way)],
-            None => vec![(own, Way::Unknown(format!("the attachment of {resource}")))],
+            Some(Err(obstacle)) => vec![(own, Err(obstacle))],
+            None => vec![(own, Err(Obstacle::Unknown(format!("the attachment of {resource}"))))],
         }
     }
 
     fn look_up(self, table: &str, network: Cidr4) -> Vec<(Cidr4, Way)> {
         let Some(routes) = self.network.world.transit_gateway_routes.get(table) else {
-            return vec![(network, Way::Unknown(format!("routes of {table}")))];
+            return vec![(network, Err(Obstacle::Unknown(format!("routes of {table}"))))];
         };
         let mut entries: Vec<(Cidr4, &TransitGatewayRoute)> =
             routes.iter().filter_map(|route| Some((route.destination_cidr_block.parse().ok()?, route))).collect();
@@ -96,12 +97,13 @@ impl<'a> Transit<'a> {
             .into_iter()
             .map(|(part, route)| {
                 let way = match route {
-                    None => Way::NoRoute(table.into()),
-                    Some(route) if route.state == "blackhole" => Way::Blackhole(table.into()),
+                    None => Err(Obstacle::NoRoute(table.into())),
+                    Some(route) if route.state == "blackhole" => Err(Obstacle::Blackhole(table.into())),
                     Some(route) => route
                         .transit_gateway_attachments
                         .first()
-                        .map_or_else(|| Way::Unknown(format!("where {table} leads")), |to| Way::To(to.resource_id.clone())),
+                        .map(|to| to.resource_id.clone())
+                        .ok_or_else(|| Obstacle::Unknown(format!("where {table} leads"))),
                 };
                 (part, way)
             })
@@ -109,12 +111,12 @@ impl<'a> Transit<'a> {
     }
 }
 
-fn table_of(attachment: &TransitGatewayAttachment) -> Result<&str, Way> {
+fn table_of(attachment: &TransitGatewayAttachment) -> Result<&str, Obstacle> {
     if attachment.state != "available" {
-        return Err(Way::State(attachment.state.clone()));
+        return Err(Obstacle::State(attachment.state.clone()));
     }
     match &attachment.association {
         Some(association) if !association.transit_gateway_route_table_id.is_empty() => Ok(&association.transit_gateway_route_table_id),
-        Some(_) | None => Err(Way::NotAssociated(attachment.transit_gateway_attachment_id.clone())),
+        Some(_) | None => Err(Obstacle::NotAssociated(attachment.transit_gateway_attachment_id.clone())),
     }
 }

@@ -3,7 +3,7 @@
 use hybridge_model::Cidr4;
 
 use super::Verdict;
-use super::gateway::Way;
+use super::gateway::Obstacle;
 use crate::resolve::{Cluster, VpcGateway};
 use crate::world::NetworkAcl;
 
@@ -33,20 +33,21 @@ pub(crate) fn permission(verb: &str, port: u16, network: Cidr4) -> String {
 }
 
 /// Why a transit gateway does not lead packets of or to a VPC on.
-pub(crate) fn explain(cluster: &Cluster, id: &str, vpc: &str, way: &Way, to: &str) -> (Verdict, String, Option<String>) {
+pub(crate) fn explain(cluster: &Cluster, id: &str, vpc: &str, obstacle: &Obstacle, to: &str) -> (Verdict, String, Option<String>) {
     let broken = |sentence: String, fix: String| (Verdict::Broken, sentence, Some(fix));
-    match way {
-        Way::To(resource) => (Verdict::Pass, format!("{id} leads packets to {to} to {resource}"), None),
-        Way::NotAttached => broken(
+    match obstacle {
+        Obstacle::NotAttached => broken(
             format!("{vpc} is not attached to {id}"),
             aws(cluster, &format!("ec2 create-transit-gateway-vpc-attachment --transit-gateway-id {id} --vpc-id {vpc} --subnet-ids …")),
         ),
-        Way::State(state) if state == "pendingAcceptance" => broken(
+        Obstacle::State(state) if state == "pendingAcceptance" => broken(
             format!("the attachment of {vpc} at {id} waits for the consent of the gateway's owner"),
             "aws ec2 accept-transit-gateway-vpc-attachment --transit-gateway-attachment-id tgw-attach-…, in the owner's account".into(),
         ),
-        Way::State(state) => broken(format!("the attachment at {id} is {state}"), "wait until it is available, or make it anew".into()),
-        Way::NotAssociated(attachment) => broken(
+        Obstacle::State(state) => {
+            broken(format!("the attachment at {id} is {state}"), "wait until it is available, or make it anew".into())
+        }
+        Obstacle::NotAssociated(attachment) => broken(
             format!("{attachment} at {id} uses no route table, so its packets are dropped"),
             aws(
                 cluster,
@@ -55,7 +56,7 @@ pub(crate) fn explain(cluster: &Cluster, id: &str, vpc: &str, way: &Way, to: &st
                 ),
             ),
         ),
-        Way::NoRoute(table) => broken(
+        Obstacle::NoRoute(table) => broken(
             format!("{table} of {id} has no route to {to}"),
             aws(
                 cluster,
@@ -64,7 +65,7 @@ pub(crate) fn explain(cluster: &Cluster, id: &str, vpc: &str, way: &Way, to: &st
                 ),
             ),
         ),
-        Way::Blackhole(table) => broken(
+        Obstacle::Blackhole(table) => broken(
             format!("{table} of {id} drops packets to {to}: its route is a blackhole"),
             aws(
                 cluster,
@@ -73,7 +74,7 @@ pub(crate) fn explain(cluster: &Cluster, id: &str, vpc: &str, way: &Way, to: &st
                 ),
             ),
         ),
-        Way::Unknown(what) => {
+        Obstacle::Unknown(what) => {
             (Verdict::Unknown, format!("what {id} does with packets to {to} is not known: {what} could not be read"), None)
         }
     }

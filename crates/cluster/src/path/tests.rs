@@ -35,9 +35,11 @@ fn where_all_is_well_every_hop_passes() {
 }
 
 type Take = fn(&mut World);
+/// What is taken away, how, and the hops that break.
+type Taking = (&'static str, Take, Vec<(Flow, Step)>);
 
 /// What is taken away, and the hops of a node's ways that break.
-fn takings() -> Vec<(&'static str, Take, Vec<(Flow, Step)>)> {
+fn takings() -> Vec<Taking> {
     use Flow::{Api, Kubelet};
     fn site_routes(world: &mut World) -> &mut Vec<TransitGatewayRoute> {
         world.transit_gateway_routes.get_mut(fixture::SITE_TGW_TABLE).unwrap()

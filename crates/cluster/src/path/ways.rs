@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use hybridge_model::Cidr4;
 
-use super::gateway::{Transit, Way};
+use super::gateway::{Obstacle, Transit, Way};
 use super::hops::Way4;
 use super::network::{self, Target};
 use super::remedy::explain;
@@ -71,14 +71,14 @@ impl Way4<'_> {
         let hop = self.hop(Step::GatewayOut, answer, id);
         let address = self.address;
         match transit.out(address) {
-            Way::To(resource) if resource == self.vpc_id() => Hop {
+            Ok(resource) if resource == self.vpc_id() => Hop {
                 verdict: Verdict::Broken,
                 sentence: format!("{id} leads packets to {address} back into the VPC"),
                 fix: Some(format!("take the route to it out of the route table of {id}")),
                 ..hop
             },
-            Way::To(resource) => Hop { sentence: format!("{id} leads packets to {address} to {resource}"), ..hop },
-            other => self.no_way(hop, other, &address.to_string()),
+            Ok(resource) => Hop { sentence: format!("{id} leads packets to {address} to {resource}"), ..hop },
+            Err(obstacle) => self.no_way(hop, &obstacle, &address.to_string()),
         }
     }
 
@@ -89,28 +89,26 @@ impl Way4<'_> {
             return self.unknown(Step::GatewayIn, answer, id, "the interface's address is not known");
         };
         let ways = match transit.out(self.address) {
-            Way::To(resource) => transit.from(&resource, Cidr4::host(own)),
-            Way::NotAttached | Way::State(_) | Way::NotAssociated(_) | Way::NoRoute(_) | Way::Blackhole(_) | Way::Unknown(_) => {
-                self.ways_from_anywhere(transit, own)
-            }
+            Ok(resource) => transit.from(&resource, Cidr4::host(own)),
+            Err(_) => self.ways_from_anywhere(transit, own),
         };
         let (mut to_vpc, mut other) = (false, None);
         for (_, way) in ways {
             match way {
-                Way::To(resource) if resource == self.vpc_id() => to_vpc = true,
+                Ok(resource) if resource == self.vpc_id() => to_vpc = true,
                 way => other = Some(way),
             }
         }
         match other {
             None if to_vpc => Hop { sentence: format!("{id} leads packets of the site to {own} into the VPC"), ..hop },
             None => self.unknown(Step::GatewayIn, answer, id, "no attachment of the site is known"),
-            Some(Way::To(resource)) => Hop {
+            Some(Ok(resource)) => Hop {
                 verdict: Verdict::Broken,
                 sentence: format!("{id} leads packets of the site to {own} to {resource}, not into the VPC"),
                 fix: Some(format!("let the route table of the site's attachment lead to the attachment of {}", self.vpc_id())),
                 ..hop
             },
-            Some(way) => self.no_way(hop, way, &own.to_string()),
+            Some(Err(obstacle)) => self.no_way(hop, &obstacle, &own.to_string()),
         }
     }
 
@@ -121,8 +119,8 @@ impl Way4<'_> {
         sites.flat_map(|site| transit.from(&site.resource_id, Cidr4::host(own))).collect()
     }
 
-    fn no_way(&self, hop: Hop, way: Way, to: &str) -> Hop {
-        let (verdict, sentence, fix) = explain(self.cluster, &hop.id, self.vpc_id(), &way, to);
+    fn no_way(&self, hop: Hop, obstacle: &Obstacle, to: &str) -> Hop {
+        let (verdict, sentence, fix) = explain(self.cluster, &hop.id, self.vpc_id(), obstacle, to);
         Hop { verdict, sentence, fix, ..hop }
     }
 

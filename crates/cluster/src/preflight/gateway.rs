@@ -4,7 +4,7 @@ use hybridge_model::Cidr4;
 
 use super::{Check, Told, View, When};
 use crate::path::Verdict;
-use crate::path::gateway::{Transit, Way};
+use crate::path::gateway::{Obstacle, Transit};
 use crate::path::remedy;
 use crate::resolve::VpcGateway;
 use crate::world::TransitGateway;
@@ -175,8 +175,8 @@ fn transit_attached(view: &View<'_>, told: &mut Told, id: &str, vpc: &str) {
             ),
         );
     } else if waits || state.is_none() || state != Some("available") {
-        let way = state.map_or(Way::NotAttached, |state| Way::State(state.into()));
-        let (_, what, fix) = remedy::explain(view.cluster, id, vpc, &way, "the VPC");
+        let obstacle = state.map_or(Obstacle::NotAttached, |state| Obstacle::State(state.into()));
+        let (_, what, fix) = remedy::explain(view.cluster, id, vpc, &obstacle, "the VPC");
         told.error(id, what, fix.unwrap_or_default());
     }
 }
@@ -237,9 +237,9 @@ fn routes(view: &View<'_>, told: &mut Told) {
         for remote in view.routed() {
             for (part, way) in transit.out_parts(remote) {
                 match way {
-                    Way::To(resource) if resource != vpc => sites.push(resource),
-                    Way::To(_) => told.warning(&id, format!("it leads packets to {part} back into {vpc}"), "correct its route"),
-                    other => tell(view, told, (&id, &vpc), &other, part),
+                    Ok(resource) if resource != vpc => sites.push(resource),
+                    Ok(_) => told.warning(&id, format!("it leads packets to {part} back into {vpc}"), "correct its route"),
+                    Err(obstacle) => tell(view, told, (&id, &vpc), &obstacle, part),
                 }
             }
         }
@@ -256,23 +256,23 @@ fn back(view: &View<'_>, told: &mut Told, transit: &Transit<'_>, sites: &[String
         for subnet in &subnets {
             for (part, way) in transit.from(site, *subnet) {
                 match way {
-                    Way::To(resource) if resource == transit.vpc => {}
-                    Way::To(resource) => {
+                    Ok(resource) if resource == transit.vpc => {}
+                    Ok(resource) => {
                         told.warning(
                             transit.id,
                             format!("it leads packets of {site} to {part} to {resource}, not into {}", transit.vpc),
                             "correct its route",
                         );
                     }
-                    other => tell(view, told, (transit.id, transit.vpc), &other, part),
+                    Err(obstacle) => tell(view, told, (transit.id, transit.vpc), &obstacle, part),
                 }
             }
         }
     }
 }
 
-fn tell(view: &View<'_>, told: &mut Told, (id, vpc): (&str, &str), way: &Way, part: Cidr4) {
-    let (verdict, what, fix) = remedy::explain(view.cluster, id, vpc, way, &part.to_string());
+fn tell(view: &View<'_>, told: &mut Told, (id, vpc): (&str, &str), obstacle: &Obstacle, part: Cidr4) {
+    let (verdict, what, fix) = remedy::explain(view.cluster, id, vpc, obstacle, &part.to_string());
     match verdict {
         Verdict::Unknown => told.unknown(id, what),
         Verdict::Pass | Verdict::Broken => told.warning(id, what, fix.unwrap_or_default()),

@@ -9,6 +9,8 @@ use crate::resolve::{HybridRole, VpcGateway};
 use crate::world::*;
 
 type Change = fn(&mut Cluster, &mut World);
+/// What is changed, how, and what checks then say.
+type Case = (&'static str, Change, Vec<(&'static str, State)>);
 
 fn failing(outcomes: &[Outcome]) -> BTreeMap<&'static str, State> {
     outcomes.iter().filter(|it| !matches!(it.state, State::Pass | State::Idle)).map(|it| (it.code, it.state)).collect()
@@ -67,7 +69,7 @@ fn profile(world: &mut World) -> &mut AnywhereProfile {
 #[test]
 fn each_fault_of_the_network_is_found_by_its_check() {
     use State::{Fail, Unknown, Warn};
-    let cases: Vec<(&str, Change, Vec<(&str, State)>)> = vec![
+    let cases: Vec<Case> = vec![
         ("a route lacks", |_, world| remove(world, 1, NODES), vec![("routes.remote", Fail)]),
         (
             "half a route",
@@ -163,7 +165,7 @@ fn each_fault_of_the_network_is_found_by_its_check() {
 #[test]
 fn each_fault_of_the_gateway_is_found_by_its_check() {
     use State::{Fail, Warn};
-    let cases: Vec<(&str, Change, Vec<(&str, State)>)> = vec![
+    let cases: Vec<Case> = vec![
         ("no such gateway", |_, world| world.transit_gateways.clear(), vec![("gateway.exists", Fail)]),
         ("it is being deleted", |_, world| world.transit_gateways[0].state = "deleting".into(), vec![("gateway.exists", Fail)]),
         ("not attached", |_, world| drop(world.transit_gateway_attachments.remove(0)), vec![("gateway.attached", Fail)]),
@@ -208,7 +210,7 @@ fn each_fault_of_the_gateway_is_found_by_its_check() {
 #[test]
 fn each_fault_of_a_given_role_is_found_by_its_check() {
     use State::{Fail, Unknown};
-    let cases: Vec<(&str, Change, Vec<(&str, State)>)> = vec![
+    let cases: Vec<Case> = vec![
         ("no such role", |_, world| world.roles.clear(), vec![("role.exists", Fail)]),
         (
             "trust of another service",
@@ -309,7 +311,7 @@ fn each_fault_of_a_given_role_is_found_by_its_check() {
 #[test]
 fn each_trouble_of_what_is_there_is_found_by_its_check() {
     use State::{Fail, Unknown, Warn};
-    let cases: Vec<(&str, Change, Vec<(&str, State)>)> = vec![
+    let cases: Vec<Case> = vec![
         ("a cluster being made", |_, world| world.cluster.as_mut().unwrap().status = "CREATING".into(), vec![("cluster.status", Warn)]),
         ("a failed cluster", |_, world| world.cluster.as_mut().unwrap().status = "FAILED".into(), vec![("cluster.status", Fail)]),
         (
@@ -359,7 +361,7 @@ fn nodes_in_the_cloud_need_rules_for_pods_outside() {
             .ip_permissions
             .extend(ports.iter().map(|(protocol, port)| IpPermission { ip_protocol: (*protocol).into(), ..fixture::tcp(*port, &[PODS]) }));
     }
-    let cases: Vec<(&str, Change, Vec<(&str, State)>)> = vec![
+    let cases: Vec<Case> = vec![
         ("none", |cluster, _| mixed(cluster), vec![("mixed.pods", Warn)]),
         (
             "without webhooks",
@@ -422,7 +424,7 @@ fn a_private_cluster_needs_endpoints_that_the_site_may_use() {
             })
             .to_vec();
     }
-    let cases: Vec<(&str, Change, Vec<(&str, State)>)> = vec![
+    let cases: Vec<Case> = vec![
         ("all", |cluster, world| endpoints(cluster, world), vec![]),
         (
             "one lacks",
@@ -452,7 +454,7 @@ fn a_private_cluster_needs_endpoints_that_the_site_may_use() {
     check_cases(cases);
 }
 
-fn check_cases(cases: Vec<(&str, Change, Vec<(&str, State)>)>) {
+fn check_cases(cases: Vec<Case>) {
     for (what, change, expected) in cases {
         let (failing, findings) = after(change);
         assert_eq!(failing, expected.into_iter().collect(), "{what}: {findings:#?}");
@@ -477,7 +479,8 @@ fn a_plan_is_checked_as_if_it_were_deployed() {
 #[test]
 fn what_a_gateway_will_do_with_the_attachment_is_told_before() {
     use State::Fail;
-    let changes: [(&str, fn(&mut TransitGateway), &str); 3] = [
+    type GatewayChange = fn(&mut TransitGateway);
+    let changes: [(&str, GatewayChange, &str); 3] = [
         ("another account", |gateway| gateway.owner_id = "999988887777".into(), "gateway.attached"),
         ("no association", |gateway| gateway.options.default_route_table_association = "disable".into(), "gateway.association"),
         ("no propagation", |gateway| gateway.options.default_route_table_propagation = "disable".into(), "gateway.association"),
