@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a fixture for tests")]
 
+mod deployed;
+
 use std::collections::BTreeMap;
 
 use hybridge_model::Cidr4;
@@ -10,6 +12,8 @@ use serde_json::json;
 use crate::config::{Annotations, ClusterConfig, Provider, RemoteNetwork, RemoteNetworkConfig};
 use crate::resolve::{Cluster, ClusterSubnet, ClusterVpc, HybridRole, VpcGateway};
 use crate::world::*;
+
+pub(crate) use deployed::deployed;
 
 pub(crate) const NODES: &str = "10.80.0.0/16";
 pub(crate) const PODS: &str = "10.81.0.0/16";
@@ -203,6 +207,11 @@ fn vpc(world: &mut World) {
             groups: ["sg-control-plane", "sg-cluster"].map(|id| GroupId { group_id: id.into() }).to_vec(),
         })
         .to_vec();
+    guards(world);
+}
+
+/// Route tables, groups and ACLs.
+fn guards(world: &mut World) {
     // Subnet a uses the main table, subnet b one of its own.
     world.route_tables = vec![table(MAIN_TABLE, "", true), table(TABLE_B, "subnet-b", false)];
     world.security_groups = vec![
@@ -358,54 +367,6 @@ fn role() -> Role {
         }),
         max_session_duration: Some(3600),
         ..Role::default()
-    }
-}
-
-/// A stack as deployed: the control plane's group with its rules, and routes.
-pub(crate) fn deployed() -> Deployed {
-    let route = |table: &str, network: &str| {
-        json!({"Type": "AWS::EC2::Route", "Properties":
-            {"RouteTableId": table, "DestinationCidrBlock": network, "TransitGatewayId": TGW}})
-    };
-    let rule = |network: &str| {
-        json!({"Type": "AWS::EC2::SecurityGroupIngress", "Properties":
-            {"GroupId": {"Ref": "ControlPlaneSecurityGroup"}, "CidrIp": network, "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}})
-    };
-    let resource = |logical: &str, physical: &str, kind: &str| StackResource {
-        logical_resource_id: logical.into(),
-        physical_resource_id: physical.into(),
-        resource_type: kind.into(),
-        resource_status: "CREATE_COMPLETE".into(),
-    };
-    Deployed {
-        template_body: json!({"Resources": {
-            "ClusterSharedNodeSecurityGroup": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"VpcId": VPC}},
-            "IngressNodeToDefaultClusterSG": {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": {
-                "GroupId": {"Fn::GetAtt": ["ControlPlane", "ClusterSecurityGroupId"]}, "IpProtocol": "-1",
-                "SourceSecurityGroupId": {"Ref": "ClusterSharedNodeSecurityGroup"}}},
-            "ControlPlaneSecurityGroup": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"VpcId": VPC}},
-            "IngressControlPlaneRemoteNetworks0": rule(NODES),
-            "IngressControlPlaneRemoteNetworks1": rule(PODS),
-            "PrivateRouteTableA": {"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": VPC}},
-            "TGWPrivateSubnetRoute0A": {"Type": "AWS::EC2::Route", "Properties":
-                {"RouteTableId": {"Ref": "PrivateRouteTableA"}, "DestinationCidrBlock": NODES, "TransitGatewayId": TGW}},
-            "TGWPrivateSubnetRoute1A": {"Type": "AWS::EC2::Route", "Properties":
-                {"RouteTableId": {"Ref": "PrivateRouteTableA"}, "DestinationCidrBlock": PODS, "TransitGatewayId": TGW}},
-            "TGWPrivateSubnetRoute0B": route(TABLE_B, NODES),
-            "TGWPrivateSubnetRoute1B": route(TABLE_B, PODS),
-            "ControlPlane": {"Type": "AWS::EKS::Cluster", "Properties": {
-                "Name": "shop",
-                "ResourcesVpcConfig": {"EndpointPublicAccess": false, "EndpointPrivateAccess": true,
-                    "SubnetIds": ["subnet-a", "subnet-b"], "SecurityGroupIds": [{"Ref": "ControlPlaneSecurityGroup"}]},
-                "AccessConfig": {"AuthenticationMode": "API_AND_CONFIG_MAP"},
-                "RemoteNetworkConfig": {"RemoteNodeNetworks": [{"Cidrs": [NODES]}], "RemotePodNetworks": [{"Cidrs": [PODS]}]},
-            }},
-        }}),
-        stack_resources: vec![
-            resource("ControlPlaneSecurityGroup", "sg-control-plane", "AWS::EC2::SecurityGroup"),
-            resource("ClusterSharedNodeSecurityGroup", "sg-nodes", "AWS::EC2::SecurityGroup"),
-            resource("PrivateRouteTableA", MAIN_TABLE, "AWS::EC2::RouteTable"),
-        ],
     }
 }
 

@@ -7,7 +7,7 @@ use crate::world::{LiveEntry, LiveLogging, LogSetup, Route};
 
 type Change = fn(&mut Cluster, &mut World);
 /// What is changed, how, and what is then told.
-type Case = (&'static str, Change, Vec<(&'static str, &'static str)>);
+type Case = (&'static str, Change, &'static [(&'static str, &'static str)]);
 
 fn after(change: Change) -> Vec<(&'static str, String)> {
     let (mut cluster, mut world) = (fixture::cluster(), fixture::world());
@@ -27,96 +27,93 @@ fn without_drift_nothing_is_told() {
     assert_eq!(after(|_, _| {}), []);
 }
 
+const CASES: &[Case] = &[
+    (
+        "a network lacks",
+        |_, world| world.cluster.as_mut().unwrap().remote_network_config.as_mut().unwrap().remote_pod_networks.clear(),
+        &[("drift.networks", "missing")],
+    ),
+    (
+        "the file has another network",
+        |cluster, _| cluster.node_cidrs = vec![fixture::net("10.90.0.0/16")],
+        &[("drift.networks", "missing"), ("drift.networks", "extra")],
+    ),
+    (
+        "a public endpoint",
+        |_, world| world.cluster.as_mut().unwrap().resources_vpc_config.endpoint_public_access = true,
+        &[("drift.endpoints", "changed")],
+    ),
+    (
+        "another mode",
+        |_, world| world.cluster.as_mut().unwrap().access_config.authentication_mode = "API".into(),
+        &[("drift.access-mode", "changed")],
+    ),
+    ("another version", |_, world| world.cluster.as_mut().unwrap().version = "1.33".into(), &[("drift.version", "changed")]),
+    (
+        "more logs",
+        |_, world| {
+            let setup = LogSetup { types: vec!["audit".into()], enabled: true };
+            world.cluster.as_mut().unwrap().logging = Some(LiveLogging { cluster_logging: vec![setup] });
+        },
+        &[("drift.logging", "changed")],
+    ),
+    ("a route lacks", |_, world| world.route_tables[1].routes.truncate(2), &[("drift.routes", "missing")]),
+    (
+        "a route leads elsewhere",
+        |_, world| world.route_tables[0].routes[1].transit_gateway_id = "tgw-9".into(),
+        &[("drift.routes", "changed")],
+    ),
+    ("a blackhole", |_, world| world.route_tables[0].routes[1].state = "blackhole".into(), &[("drift.routes", "changed")]),
+    (
+        "a route was left behind",
+        |_, world| {
+            let route = Route { destination_cidr_block: "10.70.0.0/16".into(), ..world.route_tables[0].routes[1].clone() };
+            world.route_tables[0].routes.push(route);
+        },
+        &[("drift.routes", "extra")],
+    ),
+    ("a rule lacks", |_, world| world.security_groups[0].ip_permissions = vec![fixture::tcp(443, &[NODES])], &[("drift.rules", "missing")]),
+    (
+        "a rule was left behind",
+        |_, world| world.security_groups[0].ip_permissions.push(fixture::tcp(443, &["10.70.0.0/16"])),
+        &[("drift.rules", "extra")],
+    ),
+    (
+        "another port",
+        |_, world| world.security_groups[0].ip_permissions = vec![fixture::tcp(443, &[NODES]), fixture::tcp(444, &[PODS])],
+        &[("drift.rules", "missing"), ("drift.rules", "extra")],
+    ),
+    ("a rule between groups lacks", |_, world| drop(world.security_groups[1].ip_permissions.pop()), &[("drift.rules", "missing")]),
+    ("an entry of another type", |_, world| world.access_entries[0].kind = "STANDARD".into(), &[("drift.entries", "changed")]),
+    ("no entry", |_, world| world.access_entries.clear(), &[("drift.entries", "missing")]),
+    (
+        "a role of an earlier file",
+        |_, world| {
+            let entry = LiveEntry {
+                principal_arn: "arn:aws:iam::111122223333:role/old".into(),
+                kind: "HYBRID_LINUX".into(),
+                ..LiveEntry::default()
+            };
+            world.access_entries.push(entry);
+        },
+        &[("drift.entries", "extra")],
+    ),
+    (
+        "gateways own pod routes",
+        |cluster, world| {
+            cluster.annotations.pod_routes_by_gateway = true;
+            world.route_tables[1].routes[2].transit_gateway_id.clear();
+            world.route_tables[1].routes[2].network_interface_id = "eni-gateway".into();
+        },
+        &[],
+    ),
+];
+
 #[test]
 fn each_drift_is_told_by_its_code() {
-    let cases: Vec<Case> = vec![
-        (
-            "a network lacks",
-            |_, world| world.cluster.as_mut().unwrap().remote_network_config.as_mut().unwrap().remote_pod_networks.clear(),
-            vec![("drift.networks", "missing")],
-        ),
-        (
-            "the file has another network",
-            |cluster, _| cluster.node_cidrs = vec![fixture::net("10.90.0.0/16")],
-            vec![("drift.networks", "missing"), ("drift.networks", "extra")],
-        ),
-        (
-            "a public endpoint",
-            |_, world| world.cluster.as_mut().unwrap().resources_vpc_config.endpoint_public_access = true,
-            vec![("drift.endpoints", "changed")],
-        ),
-        (
-            "another mode",
-            |_, world| world.cluster.as_mut().unwrap().access_config.authentication_mode = "API".into(),
-            vec![("drift.access-mode", "changed")],
-        ),
-        ("another version", |_, world| world.cluster.as_mut().unwrap().version = "1.33".into(), vec![("drift.version", "changed")]),
-        (
-            "more logs",
-            |_, world| {
-                let setup = LogSetup { types: vec!["audit".into()], enabled: true };
-                world.cluster.as_mut().unwrap().logging = Some(LiveLogging { cluster_logging: vec![setup] });
-            },
-            vec![("drift.logging", "changed")],
-        ),
-        ("a route lacks", |_, world| world.route_tables[1].routes.truncate(2), vec![("drift.routes", "missing")]),
-        (
-            "a route leads elsewhere",
-            |_, world| world.route_tables[0].routes[1].transit_gateway_id = "tgw-9".into(),
-            vec![("drift.routes", "changed")],
-        ),
-        ("a blackhole", |_, world| world.route_tables[0].routes[1].state = "blackhole".into(), vec![("drift.routes", "changed")]),
-        (
-            "a route was left behind",
-            |_, world| {
-                let route = Route { destination_cidr_block: "10.70.0.0/16".into(), ..world.route_tables[0].routes[1].clone() };
-                world.route_tables[0].routes.push(route);
-            },
-            vec![("drift.routes", "extra")],
-        ),
-        (
-            "a rule lacks",
-            |_, world| world.security_groups[0].ip_permissions = vec![fixture::tcp(443, &[NODES])],
-            vec![("drift.rules", "missing")],
-        ),
-        (
-            "a rule was left behind",
-            |_, world| world.security_groups[0].ip_permissions.push(fixture::tcp(443, &["10.70.0.0/16"])),
-            vec![("drift.rules", "extra")],
-        ),
-        (
-            "another port",
-            |_, world| world.security_groups[0].ip_permissions = vec![fixture::tcp(443, &[NODES]), fixture::tcp(444, &[PODS])],
-            vec![("drift.rules", "missing"), ("drift.rules", "extra")],
-        ),
-        ("a rule between groups lacks", |_, world| drop(world.security_groups[1].ip_permissions.pop()), vec![("drift.rules", "missing")]),
-        ("an entry of another type", |_, world| world.access_entries[0].kind = "STANDARD".into(), vec![("drift.entries", "changed")]),
-        ("no entry", |_, world| world.access_entries.clear(), vec![("drift.entries", "missing")]),
-        (
-            "a role of an earlier file",
-            |_, world| {
-                let entry = LiveEntry {
-                    principal_arn: "arn:aws:iam::111122223333:role/old".into(),
-                    kind: "HYBRID_LINUX".into(),
-                    ..LiveEntry::default()
-                };
-                world.access_entries.push(entry);
-            },
-            vec![("drift.entries", "extra")],
-        ),
-        (
-            "gateways own pod routes",
-            |cluster, world| {
-                cluster.annotations.pod_routes_by_gateway = true;
-                world.route_tables[1].routes[2].transit_gateway_id.clear();
-                world.route_tables[1].routes[2].network_interface_id = "eni-gateway".into();
-            },
-            vec![],
-        ),
-    ];
-    for (what, change, expected) in cases {
-        let expected: Vec<(&str, String)> = expected.into_iter().map(|(code, kind)| (code, kind.to_owned())).collect();
-        assert_eq!(after(change), expected, "{what}");
+    for (what, change, expected) in CASES {
+        let expected: Vec<(&str, String)> = expected.iter().map(|(code, kind)| (*code, (*kind).to_owned())).collect();
+        assert_eq!(after(*change), expected, "{what}");
     }
 }
 
