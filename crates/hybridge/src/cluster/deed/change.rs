@@ -26,7 +26,6 @@ impl Deed {
                         return Err(Stop::input(findings));
                     }
                     self.screen.line(format_args!("stack {}: {}", wish.name, wish.what));
-                    self.touch();
                     self.carry_out(wish.name, &set, "being changed").await?;
                     return Ok(true);
                 }

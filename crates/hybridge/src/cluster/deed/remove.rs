@@ -50,14 +50,15 @@ impl Deed {
 
     /// Deletes a stack and watches until it is gone.
     pub(in crate::cluster) async fn delete(&self, name: &str, id: &str, protected: bool) -> Done<()> {
-        self.touch();
         if protected {
             self.session.update_termination_protection(name, false).await?;
+            self.touch();
         }
         let before = self.events(id, None).await?;
         let after = before.last().map(|event| event.event_id.as_str());
         let token = format!("{}-delete", self.token);
         self.session.delete_stack(id, Some(&token)).await?;
+        self.touch();
         let ended = self.watch(Watched { name, id, doing: "being deleted", resources: 0, after }).await?;
         if ended.standing == Standing::Absent {
             return Ok(());

@@ -77,7 +77,6 @@ impl Deed {
 
     async fn create(&self, wish: &Wish<'_>) -> Done<()> {
         self.screen.line(format_args!("stack {}: making {}", wish.name, wish.what));
-        self.touch();
         let set = self.change_set(wish, ChangeSetKind::Create).await?;
         let Some(set) = set else { return Err(lost(wish.name)) };
         let wrong: Vec<_> =
@@ -94,6 +93,7 @@ impl Deed {
     pub(in crate::cluster) async fn carry_out(&self, name: &str, set: &ChangeSet, doing: &str) -> Done<()> {
         let before = self.events(&set.stack_id, None).await?;
         self.execute(set).await?;
+        self.touch();
         let after = before.last().map(|event| event.event_id.as_str());
         let ended = self.watch(Watched { name, id: &set.stack_id, doing, resources: set.changes.len(), after }).await?;
         if ended.is_good() {
@@ -166,6 +166,10 @@ impl Deed {
             Err(error) if error.code() == Some("AlreadyExistsException") => self.token.clone(),
             id => id?,
         };
+        if kind == ChangeSetKind::Create {
+            // The stack is there from now on, with nothing in it.
+            self.touch();
+        }
         let look = async || {
             let set = self.session.describe_change_set(Some(wish.name), &id).await?;
             Ok(set.filter(|set| !set.is_pending()))

@@ -61,7 +61,9 @@ pub(in crate::cluster) fn refusal(error: &CallError) -> Finding {
         Kind::ClockSkew => "aws.clock",
         Kind::Other => "aws.refused",
     };
-    let mut finding = Finding::error(code, error.call().to_string(), chain(error));
+    let (call, what) = (error.call().to_string(), chain(error));
+    let what = what.strip_prefix(&call).map_or(what.as_str(), |rest| rest.trim_start_matches(": ")).to_owned();
+    let mut finding = Finding::error(code, call, what);
     finding.fix = error.fix();
     finding
 }

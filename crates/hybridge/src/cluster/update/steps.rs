@@ -85,9 +85,13 @@ async fn phases(deed: &Deed, prepared: &mut Prepared, force: bool, report: &mut 
             deed.screen.line(format_args!("  meanwhile: {downtime}"));
         }
         let body = phase.template.render();
-        let wish = Wish { name: &name, body: &body, capabilities: &phase.capabilities, tags: &tags, what: &phase.reason };
+        let what = match (count, phase.changes.resources.len()) {
+            (1, changes) => format!("changing {changes} resources (Kubernetes {})", prepared.cluster.version),
+            (_, changes) => format!("changing {changes} resources: {}", phase.reason),
+        };
+        let wish = Wish { name: &name, body: &body, capabilities: &phase.capabilities, tags: &tags, what: &what };
         if deed.change(&wish, &refused).await? {
-            report.done.push(format!("changed stack {name}: {}", phase.reason));
+            report.done.push(format!("stack {name}: {what}"));
         }
     }
     if let (0, Some(stack)) = (count, &stack)
