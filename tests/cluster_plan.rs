@@ -43,8 +43,14 @@ fn a_new_cluster_is_planned_without_asking_anybody() {
     let output = plan(&["--offline"], &config("02-ssm-tgw"));
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
     let text = stdout(&output);
-    assert!(text.starts_with("cluster h02 in us-west-2, Kubernetes 1.33\n\nstack eksctl-h02-cluster (cluster): create, 37 resources, "), "{text}");
-    assert!(text.contains("TransitGatewayAttachment              AWS::EC2::TransitGatewayAttachment     tgw-0123456789abcdef0\n"), "{text}");
+    assert!(
+        text.starts_with("cluster h02 in us-west-2, Kubernetes 1.33\n\nstack eksctl-h02-cluster (cluster): create, 37 resources, "),
+        "{text}"
+    );
+    assert!(
+        text.contains("TransitGatewayAttachment              AWS::EC2::TransitGatewayAttachment     tgw-0123456789abcdef0\n"),
+        "{text}"
+    );
 
     let template = plan(&["--offline", "-o", "template"], &config("02-ssm-tgw"));
     let again = plan(&["--offline", "-o", "template"], &config("02-ssm-tgw"));
@@ -91,7 +97,11 @@ fn what_is_refused_ends_with_1_and_names_the_place_in_the_file() {
     std::fs::write(&file, text + "vpc:\n  cidr: 10.9.0.0/16\n").unwrap();
     let output = plan(&["--facts", facts.to_str().unwrap()], &file);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("error[update.replaces]: VPC: VPC (AWS::EC2::VPC) would be replaced by a new one, because CidrBlock"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("error[update.replaces]: VPC: VPC (AWS::EC2::VPC) would be replaced by a new one, because CidrBlock"),
+        "{}",
+        stderr(&output)
+    );
 
     let output = plan(&["--offline"], &config("11-existing-subnets-without-vpc-id-tgw"));
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));

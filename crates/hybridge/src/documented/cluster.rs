@@ -11,19 +11,8 @@ const SOURCES: [&str; 3] = ["document/src", "cluster/src", "hybridge/src/cluster
 const HEAD: &str = "## Findings\n\n| code | meaning |\n|---|---|\n";
 
 /// What looks like a code and is a key, a host, a service, or a type of instances.
-const OTHERS: [&str; 11] = [
-    "1.34",
-    "amazonaws.com",
-    "api.ecr",
-    "cluster.name",
-    "com.amazonaws",
-    "ecr.api",
-    "ecr.dkr",
-    "m5.large",
-    "m6i.large",
-    "vpc.cidr",
-    "vpc.id",
-];
+const OTHERS: [&str; 10] =
+    ["1.34", "amazonaws.com", "api.ecr", "com.amazonaws", "ecr.api", "ecr.dkr", "m5.large", "m6i.large", "vpc.cidr", "vpc.id"];
 
 fn is_code(text: &str) -> bool {
     let file = [".csv", ".json", ".md", ".sh", ".tfvars", ".yaml", ".yml"].iter().any(|ending| text.ends_with(ending));
