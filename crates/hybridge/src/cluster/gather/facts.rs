@@ -67,7 +67,7 @@ fn parse(name: &str, bytes: &[u8]) -> Result<World, Finding> {
     let form = "write AWS's answers in one JSON object, as in `{\"Vpcs\": […], \"Subnets\": […]}`; --save-facts makes one";
     let wrong = |what: String| Finding::error("facts.form", name, what).fix(form);
     let mut value: Value = serde_json::from_slice(bytes).map_err(|error| {
-        Finding::error("facts.json", format!("{name}:{}:{}", error.line(), error.column()), format!("is no JSON: {error}")).fix(form)
+        Finding::error("facts.syntax", format!("{name}:{}:{}", error.line(), error.column()), format!("is no JSON: {error}")).fix(form)
     })?;
     leave_out_nulls(&mut value);
     let Value::Object(mut fields) = value else { return Err(wrong("is no JSON object".to_owned())) };
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn what_is_no_file_of_facts_is_told_with_place_and_form() {
         for (text, code, place) in [
-            ("{\n  \"Vpcs\": [}", "facts.json", "facts.json:2:12"),
+            ("{\n  \"Vpcs\": [}", "facts.syntax", "facts.json:2:12"),
             ("[]", "facts.form", "facts.json"),
             ("{\"Vpcs\": {}}", "facts.form", "facts.json"),
             ("{\"Reservations\": []}", "facts.form", "facts.json"),
