@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
 from pathlib import Path
 
 
@@ -26,6 +27,7 @@ def main() -> None:
 
     world = World(float(os.environ.get("EMULATOR_DELAY", "0")), arguments.state_events)
     app = App(world, f"http://{arguments.host}:{arguments.port}")
+    threading.Thread(target=app.warm_up, daemon=True).start()
     run_simple(arguments.host, arguments.port, app, threaded=True, request_handler=MotoRequestHandler)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
 from werkzeug.wrappers import Request, Response
 
 from . import left
@@ -35,6 +37,37 @@ def _client(url: str, service: str) -> Any:
     config = Config(retries={"total_max_attempts": 1})
     keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "of-a-test"}
     return boto3.client(service, region_name="us-west-2", endpoint_url=url, config=config, **keys)
+
+
+_FIRST_CALLS = {
+    "ec2": "describe_vpcs",
+    "iam": "list_roles",
+    "sts": "get_caller_identity",
+    "s3": "list_buckets",
+    "eks": "list_clusters",
+    "ssm": "describe_activations",
+    "cloudformation": "list_stacks",
+    "rolesanywhere": "list_profiles",
+    "logs": "describe_log_groups",
+    "route53resolver": "list_resolver_endpoints",
+}
+
+
+def warm_up(url: str) -> None:
+    """One call of each service; the first is tried until the server listens."""
+    for service, method in _FIRST_CALLS.items():
+        while True:
+            try:
+                getattr(_client(url, service), method)()
+                break
+            except EndpointConnectionError:
+                time.sleep(0.02)
+
+
+def _ready(app: App) -> Any:
+    if not app.warm:
+        raise AwsError("NotReady", "not every service has answered yet")
+    return {"ready": True}
 
 
 def call(url: str, request: Request) -> Response:
@@ -83,7 +116,7 @@ def _endpoint(app: App, said: Any) -> Any:
 
 
 _ORDERS = {
-    ("GET", "ready"): lambda app, said: {"ready": True},
+    ("GET", "ready"): lambda app, said: _ready(app),
     ("POST", "faults"): _add_faults,
     ("GET", "faults"): lambda app, said: [vars(rule) for rule in app.faults.rules],
     ("DELETE", "faults"): _clear_faults,

@@ -44,6 +44,8 @@ class App:
         self.own_url = own_url
         self.world = world
         self.faults = Faults()
+        # Every service has answered once, so that nobody waits for its model to be read.
+        self.warm = False
         self.log: list[dict[str, Any]] = []
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.eks = Eks(world)
@@ -58,6 +60,12 @@ class App:
             "iam": IamMore(),
             "ec2": Ec2More(),
         }
+
+    def warm_up(self) -> None:
+        """Calls each service once."""
+        admin.warm_up(self.own_url)
+        self.log.clear()
+        self.warm = True
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = _read(environ)

@@ -35,7 +35,7 @@ impl Emulator {
         command.current_dir(Self::source()).env("PYTHONDONTWRITEBYTECODE", "1");
         let mut process = Process::start(command, "aws-emulator", directory)?;
         let server = Server::plain(ns, address);
-        process.wait_until(|| server.get("/_emulator/ready").is_ok())?;
+        process.wait_until(|| server.get("/_emulator/ready").is_ok_and(|reply| reply.status == 200))?;
         Ok(Self { _process: process, server, address })
     }
 
