@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -30,7 +31,8 @@ class Emulated(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        port = 20000 + os.getpid() % 20000
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
         cls.url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "aws_emulator", "--port", str(port)]
         log = subprocess.DEVNULL if "EMULATOR_LOG" not in os.environ else None
