@@ -23,7 +23,13 @@ mod with_real_parts {
         }
         assert_eq!(said.out.contains("HYBRID_LINUX"), !wanted.nodes.is_empty(), "{}", said.out);
         site.with_file("drift", wanted, &[]).ended(0);
-        site.with_file("doctor", wanted, &[]).ended(0);
+        let doctor = site.with_file("doctor", wanted, &[]);
+        if wanted.vpc.is_none() && wanted.gateway == Gateway::None && !wanted.nodes.is_empty() {
+            // Nobody has made routes, and that is what it is for.
+            doctor.ended(1).told("routes.remote");
+        } else {
+            doctor.ended(0);
+        }
     }
 
     /// Made as the first file says, changed to each of the others, deleted.
