@@ -128,3 +128,29 @@ fn codes_are_stable_words_and_each_is_there_once() {
         assert!(!about.ends_with('.') && !about.is_empty(), "{code}");
     }
 }
+
+/// What we make passes our own checks: nothing that a plan holds is told as wrong, whatever the VPC's gateway and way to the internet.
+#[test]
+fn plans_of_ours_have_no_errors() {
+    type PlanChange = fn(&mut crate::config::ClusterConfig, &mut World);
+    let changes: [(&str, PlanChange); 5] = [
+        ("a transit gateway", |_, _| {}),
+        ("a virtual private gateway", |config, world| {
+            config.remote_network_config.as_mut().unwrap().vpc_gateway_id = "vgw-1".into();
+            world.vpn_gateways = vec![VpnGateway { vpn_gateway_id: "vgw-1".into(), state: "available".into(), ..VpnGateway::default() }];
+        }),
+        ("no gateway", |config, _| config.remote_network_config.as_mut().unwrap().vpc_gateway_id.clear()),
+        ("a private cluster", |config, _| config.private_cluster.enabled = true),
+        ("a public endpoint", |config, _| config.vpc.cluster_endpoints = crate::config::ClusterEndpoints::default()),
+    ];
+    for (what, change) in changes {
+        let (cluster, mut world, _) = fixture::new_cluster();
+        let mut config = cluster.config;
+        change(&mut config, &mut world);
+        let cluster = crate::resolve::resolve(&config, &crate::config::Annotations::default(), &world).unwrap();
+        let template = crate::template::stacks(&cluster, &world)[0].template.to_json();
+        let told = outcomes(&cluster, &world, Some(Wanted { template: &template, bytes: 0, by_s3: false }), &Skips::default());
+        let wrong: Vec<_> = told.iter().filter(|it| matches!(it.state, State::Fail | State::Unknown)).collect();
+        assert!(wrong.is_empty(), "{what}: {wrong:#?}");
+    }
+}
