@@ -72,10 +72,10 @@ fn moto_keeps_the_contract_but_for_known_differences() {
         let directory = tempfile::tempdir().unwrap();
         let ns = Netns::new("ec2").unwrap();
         let address = "127.0.0.1:80".parse().unwrap();
-        let mut moto = Moto::start(&ns, address, directory.path()).unwrap();
+        let moto = Moto::start(&ns, address, directory.path()).unwrap();
         let subnet = Subnet { name: "subnet-01".into(), cidr: "10.0.1.0/24".parse().unwrap(), az: "us-west-2a".into() };
-        moto.build(&wanted(&subnet), std::slice::from_ref(&subnet)).unwrap();
-        let state = moto.state().unwrap();
+        let vpc = moto.build(&wanted(&subnet), std::slice::from_ref(&subnet)).unwrap();
+        let state = vpc.state().unwrap();
         let (id, instance) = state.instances.first_key_value().unwrap();
         let vpc = Vpc {
             vpc: state.vpc.clone(),

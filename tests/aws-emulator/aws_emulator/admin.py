@@ -120,6 +120,8 @@ _ORDERS = {
     ("POST", "faults"): _add_faults,
     ("GET", "faults"): lambda app, said: [vars(rule) for rule in app.faults.rules],
     ("DELETE", "faults"): _clear_faults,
+    # A number that is another one once anything may have changed.
+    ("GET", "changes"): lambda app, said: {"changes": app.world.changes},
     ("GET", "left"): lambda app, said: left.everything(app),
     ("GET", "log"): lambda app, said: app.log,
     ("DELETE", "log"): _clear_log,

@@ -28,6 +28,9 @@ from .world import World
 # Bytes of which a body in the log is kept.
 _LOGGED = 2000
 
+# Calls that begin so change nothing.
+_READING = ("Describe", "List", "Get", "Search")
+
 
 class Service(Protocol):
     """Our own service, or our part of one of moto's: a method for each operation, `(region, params) -> answer`."""
@@ -104,6 +107,9 @@ class App:
             entry["error"] = "cut"
             raise
         entry["status"] = response.status_code
+        if not call.action.startswith(_READING):
+            with self.world.lock:
+                self.world.changes += 1
         return response
 
     def _answer(self, call: Call, body: bytes, environ: dict[str, Any]) -> Response:

@@ -27,6 +27,8 @@ class World:
         self.lock = threading.RLock()
         # What one slow thing takes (a resource of a stack, a cluster), in seconds.
         self.delay = delay
+        # Goes up with whatever may have changed something, so that a follower need not ask for all of it.
+        self.changes = 0
         self._state_events = state_events
         self._queue: list[tuple[float, int, Steps]] = []
         self._order = itertools.count()
@@ -66,6 +68,7 @@ class World:
             try:
                 with self.lock:
                     pause = next(steps, None)
+                    self.changes += 1
             except Exception:  # A fault of this program must show in its log, and the others must go on.
                 traceback.print_exc()
                 continue

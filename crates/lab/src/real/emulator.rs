@@ -7,7 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::process::{Process, run};
+use super::query::Query;
+use super::vpc::{Subnet, Vpc};
 use super::{Parts, RealError};
+use crate::ec2::Ec2State;
 use crate::http::{HttpError, Server};
 use crate::netns::Netns;
 
@@ -63,6 +66,17 @@ impl Emulator {
             ("AWS_EC2_METADATA_DISABLED", "true".into()),
             ("AWS_MAX_ATTEMPTS", "4".into()),
         ]
+    }
+
+    /// Makes a VPC, see [`Vpc::build`].
+    pub fn build(&self, wanted: &Ec2State, subnets: &[Subnet]) -> Result<Vpc, RealError> {
+        Vpc::build(Query::new(&self.server.from, self.address), wanted, subnets)
+    }
+
+    /// A number that is another one once anything may have changed.
+    pub fn changes(&self) -> Result<u64, RealError> {
+        let said = self.admin("GET", "changes", None)?;
+        said["changes"].as_u64().ok_or_else(|| RealError::NotUnderstood { request: "GET changes".into(), wanted: "changes".into() })
     }
 
     /// How long one slow thing takes from now on: a wave of resources of a stack, a cluster, an update of one.

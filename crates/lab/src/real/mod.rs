@@ -16,6 +16,7 @@ mod pki;
 pub(crate) mod process;
 mod query;
 mod role;
+mod vpc;
 mod xml;
 
 use std::io;
@@ -27,10 +28,11 @@ pub use controllers::Controllers;
 pub use emulator::{ACCOUNT as EMULATED_ACCOUNT, Emulator, REGION as EMULATED_REGION};
 pub use helm::{Helm, Said};
 pub use kube::{AuditEntry, Kube, TokenWebhook, User, condition};
-pub use moto::{Moto, Subnet};
+pub use moto::Moto;
 pub use node::{Node, NodeSpec, PodNetwork};
 pub use parts::Parts;
 pub use role::{Role, Rule};
+pub use vpc::{Subnet, Vpc};
 
 /// Why a real part could not be had or did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +146,4 @@ pub enum RealError {
     /// Something in a VPC that cannot be made in the emulator.
     #[error("moto cannot be given {0}")]
     Unmakeable(String),
-    /// The emulator was asked for a VPC before one was made.
-    #[error("moto has no VPC yet")]
-    NotBuilt,
 }

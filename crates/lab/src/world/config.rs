@@ -25,6 +25,8 @@ pub enum Ec2Kind {
     Builtin,
     /// moto, an independent emulator.
     Moto,
+    /// The AWS of clusters: moto with what it lacks. The VPC has subnets for a control plane, too.
+    Emulator,
 }
 
 /// What runs on a gateway's host beside the gateway.
