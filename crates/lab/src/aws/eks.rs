@@ -38,6 +38,8 @@ pub struct Cluster {
     pub authentication: AuthenticationMode,
     /// Access entries by the ARN of their principal.
     pub entries: BTreeMap<String, AccessEntry>,
+    /// What DescribeCluster answers instead of all this: what another EKS says of a cluster that it made.
+    pub described: Option<Value>,
 }
 
 /// Where a cluster looks principals up.
@@ -74,6 +76,15 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
+    /// Of the API's word; anything that is not for nodes is like a person's.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "EC2_LINUX" => Self::Ec2Linux,
+            "HYBRID_LINUX" => Self::HybridLinux,
+            _ => Self::Standard,
+        }
+    }
+
     /// As the API writes it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -120,7 +131,21 @@ impl Cluster {
             remote_pod_networks: vec![],
             authentication: AuthenticationMode::Api,
             entries: BTreeMap::new(),
+            described: None,
         }
+    }
+
+    /// A cluster as another EKS describes it, with the access entries that it has.
+    pub fn described(cluster: Value, entries: BTreeMap<String, AccessEntry>) -> Self {
+        let text = |path: &str| cluster.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        let mode = match text("/accessConfig/authenticationMode") {
+            "API" => AuthenticationMode::Api,
+            "API_AND_CONFIG_MAP" => AuthenticationMode::ApiAndConfigMap,
+            _ => AuthenticationMode::ConfigMap,
+        };
+        let named = Self::new(text("/name"), text("/endpoint"), "");
+        let status = text("/status").to_owned();
+        Self { status, authentication: mode, entries, described: Some(cluster), ..named }
     }
 }
 
@@ -149,6 +174,9 @@ pub(super) fn answer(aws: &Aws, action: &str, message: &Message) -> Result<Respo
 }
 
 fn describe(aws: &Aws, cluster: &Cluster) -> Value {
+    if let Some(described) = &cluster.described {
+        return json!({"cluster": described});
+    }
     let (region, account, name) = (aws.region(), aws.account(), &cluster.name);
     let family = if cluster.service_cidr.contains(':') { ("ipv6", "serviceIpv6Cidr") } else { ("ipv4", "serviceIpv4Cidr") };
     let mut described = json!({

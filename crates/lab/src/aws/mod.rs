@@ -34,7 +34,7 @@ use crate::netns::{Netns, Task};
 use crate::serve;
 pub use crate::serve::ServeError;
 use crate::tls::Identity;
-pub use anywhere::{Anywhere, Authority, CertificateSpec, KeyKind, Leaf, Profile};
+pub use anywhere::{Anywhere, Authority, CertificateSpec, KeyKind, Leaf, Profile, Trust};
 pub use eks::{AccessEntry, AuthenticationMode, Cluster, EntryKind};
 pub use fault::Fault;
 pub use key::{AccessKey, Principal};

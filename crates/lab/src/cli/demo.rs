@@ -89,6 +89,7 @@ const STORY: &str = "
                       API server, AWS
 
   etcd, kube-apiserver, containerd, kubelets, systemd and the kernels of the machines are real ones.
+  hybridge cluster makes the cluster in an emulator of AWS; what it hands over is what nodes and gateways are started with.
 ";
 
 /// `demo --full`: the whole story.
@@ -116,7 +117,7 @@ pub(super) fn full(out: Option<PathBuf>) -> Result<(), Failure> {
     let sign = if good { "OK" } else { "FAILED" };
     drop(story);
     line(&format!(
-        "\n{sign}  Two machines joined by hybridge node init; pods of both sides talk; a gateway ended and {} of {} pings were answered. {}, logs in {}.",
+        "\n{sign}  A cluster was created and handed over; two machines joined by hybridge node init; pods of both sides talk; a gateway ended and {} of {} pings were answered. {}, logs in {}.",
         answered,
         asked,
         length(begin.elapsed()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::process::{Process, run};
-use super::query::Query;
+use super::query::{Query, authorization};
 use super::vpc::{Subnet, Vpc};
 use super::{Parts, RealError};
 use crate::ec2::Ec2State;
@@ -71,6 +71,17 @@ impl Emulator {
     /// Makes a VPC, see [`Vpc::build`].
     pub fn build(&self, wanted: &Ec2State, subnets: &[Subnet]) -> Result<Vpc, RealError> {
         Vpc::build(Query::new(&self.server.from, self.address), wanted, subnets)
+    }
+
+    /// One call of a service that has paths (EKS, Roles Anywhere), and its answer as it is on the wire.
+    pub fn get(&self, service: &str, path: &str) -> Result<Value, RealError> {
+        let mut server = self.server.clone();
+        server.headers.push(authorization(service));
+        let reply = server.get(path)?;
+        if reply.status != 200 {
+            return Err(RealError::Refused { request: format!("GET {path}"), status: reply.status, body: reply.text() });
+        }
+        serde_json::from_slice(&reply.body).map_err(|_| RealError::NotUnderstood { request: format!("GET {path}"), wanted: "JSON".into() })
     }
 
     /// A number that is another one once anything may have changed.

@@ -124,6 +124,11 @@ impl Kube {
         self.address
     }
 
+    /// The network of its services.
+    pub fn service_cidr() -> &'static str {
+        SERVICES
+    }
+
     /// The certificate authority (PEM) of its certificate.
     pub fn authority(&self) -> &str {
         &self.authority

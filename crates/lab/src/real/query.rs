@@ -9,12 +9,14 @@ use super::xml::Element;
 use crate::http::Server;
 use crate::netns::Netns;
 
-/// moto chooses service and region by the credential's scope and verifies no signature.
-const AUTHORIZATION: &str =
-    "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/us-west-2/ec2/aws4_request, SignedHeaders=host, Signature=0";
-
 /// The version of the API that all SDKs name.
 const VERSION: &str = "2016-11-15";
+
+/// A header by which moto chooses service and region; it verifies no signature.
+pub(super) fn authorization(service: &str) -> (String, String) {
+    let scope = format!("AKIAIOSFODNN7EXAMPLE/20260101/us-west-2/{service}/aws4_request");
+    ("Authorization".into(), format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
+}
 
 /// An EC2 API.
 #[derive(Clone, Debug)]
@@ -23,7 +25,7 @@ pub(super) struct Query(Server);
 impl Query {
     pub(super) fn new(from: &Netns, address: SocketAddr) -> Self {
         let mut server = Server::plain(from, address);
-        server.headers.push(("Authorization".into(), AUTHORIZATION.into()));
+        server.headers.push(authorization("ec2"));
         Self(server)
     }
 

@@ -131,4 +131,3 @@ fn target(answer: &Answer, route: &Element) -> Result<RouteTarget, RealError> {
         None => answer.value(route, &["networkInterfaceId"]).map(RouteTarget::Interface),
     }
 }
-

@@ -1,28 +1,26 @@
-//! The AWS account of the story: a cluster, Roles Anywhere for its hybrid nodes, and the authenticator of its API server.
+//! The AWS account as nodes see it: the cluster that was made, Roles Anywhere for its hybrid nodes, and the authenticator of its API
+//! server. All that it judges by is read from the AWS in which the cluster was made.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::StoryError;
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use super::{StoryError, operator};
 use crate::aws::authenticator::{Authenticator, PATH};
-use crate::aws::{AccessEntry, Anywhere, Authority, Aws, CertificateSpec, Cluster, EntryKind, KeyKind, Leaf, Profile};
+use crate::aws::{AccessEntry, Anywhere, Aws, Cluster, EntryKind, Profile, Trust};
 use crate::netns::Task;
-use crate::real::TokenWebhook;
+use crate::real::{Emulator, TokenWebhook};
 use crate::tls::Identity;
-use crate::topology::{pod_cidr, site_cidr};
 use crate::world::World;
 
 /// The region.
-pub const REGION: &str = "us-west-2";
+pub const REGION: &str = crate::real::EMULATED_REGION;
 /// The account.
-pub const ACCOUNT: &str = "123456789012";
+pub const ACCOUNT: &str = crate::real::EMULATED_ACCOUNT;
 /// The cluster's name.
 pub const CLUSTER: &str = "story";
-/// The role of hybrid nodes.
-pub const ROLE: &str = "arn:aws:iam::123456789012:role/hybrid";
-/// The profile of Roles Anywhere.
-pub const PROFILE: &str = "arn:aws:rolesanywhere:us-west-2:123456789012:profile/11111111-1111-1111-1111-111111111111";
-/// The trust anchor.
-pub(super) const ANCHOR: &str = "arn:aws:rolesanywhere:us-west-2:123456789012:trust-anchor/22222222-2222-2222-2222-222222222222";
 
 /// Host names of AWS that a hybrid node asks.
 pub(super) const HOSTS: [&str; 5] = [
@@ -32,6 +30,9 @@ pub(super) const HOSTS: [&str; 5] = [
     "ec2.us-west-2.amazonaws.com",
     "api.ecr.us-west-2.amazonaws.com",
 ];
+
+/// The policy that lets its holder do everything in a cluster. The authorizer of EKS obeys it; here a group of Kubernetes stands for it.
+const ADMIN: (&str, &str) = ("AmazonEKSClusterAdminPolicy", "system:masters");
 
 /// Where the authenticator listens: beside the API server, on loopback.
 const WEBHOOK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
@@ -43,7 +44,6 @@ pub(super) struct Account {
     pub(super) trust: String,
     /// Where they are.
     pub(super) address: Ipv4Addr,
-    authority: Authority,
     _tasks: [Task; 2],
 }
 
@@ -55,35 +55,82 @@ pub(super) fn webhook() -> Result<(Identity, TokenWebhook), StoryError> {
 }
 
 impl Account {
-    /// Serves AWS under its own host names where the world's EC2 API is, and the authenticator beside the API server.
+    /// Serves AWS under its own host names where the world's EC2 API is, and the authenticator beside the API server. It knows no
+    /// cluster yet.
     pub(super) fn open(world: &World, webhook: &Identity) -> Result<Self, StoryError> {
-        let kube = world.cluster.real().ok_or(StoryError::NotReal)?;
         let aws = Aws::new(REGION, ACCOUNT, world.cloud.ec2.clone());
-        let authority = Authority::new("hybrid nodes of the story")?;
-        aws.set_up_anywhere(|anywhere| trust(anywhere, &authority));
-        let mut cluster = Cluster::new(CLUSTER, &format!("https://{}", kube.address()), kube.authority());
-        cluster.remote_node_networks = vec![site_cidr().to_string()];
-        cluster.remote_pod_networks = vec![pod_cidr().to_string()];
-        cluster.entries.insert(ROLE.into(), AccessEntry::of_nodes(EntryKind::HybridLinux));
-        aws.add_cluster(cluster);
-
+        aws.accept(operator::key(world)?);
         let api = &world.topology.api_server.host.ns;
-        let authenticator = Authenticator::new(&aws, CLUSTER).serve(api, WEBHOOK, webhook)?;
+        let authenticator = Authenticator::new(&aws, CLUSTER).also_at(&operator::endpoint(&world.topology)).serve(api, WEBHOOK, webhook)?;
         let host = &world.topology.ec2_api.host;
         let identity = Identity::new(&[host.address], &HOSTS)?;
         let task = aws.serve_tls(&host.ns, (host.address, 443).into(), &identity)?;
-        Ok(Self { aws, trust: identity.authority().into(), address: host.address, authority, _tasks: [authenticator, task] })
+        Ok(Self { aws, trust: identity.authority().into(), address: host.address, _tasks: [authenticator, task] })
     }
 
-    /// The certificate by which a node proves who it is.
-    pub(super) fn certificate(&self, node: &str) -> Result<Leaf, StoryError> {
-        Ok(self.authority.issue(&CertificateSpec::new(node, KeyKind::P256))?)
+    /// Takes cluster, access entries, trust anchors, profiles and roles from the AWS in which they were made.
+    pub(super) fn learn(&self, emulator: &Emulator) -> Result<(), StoryError> {
+        let cluster = emulator.get("eks", &format!("/clusters/{CLUSTER}"))?["cluster"].take();
+        self.aws.add_cluster(Cluster::described(cluster, entries(emulator)?));
+        let anywhere = anywhere(emulator)?;
+        self.aws.set_up_anywhere(|known| *known = anywhere);
+        Ok(())
     }
 }
 
-/// Whoever has a certificate of the authority may be a hybrid node of its name, for an hour.
-fn trust(anywhere: &mut Anywhere, authority: &Authority) {
-    anywhere.anchors.insert(ANCHOR.into(), vec![authority.der().to_vec()]);
-    let profile = Profile { roles: vec![ROLE.into()], accepts_session_name: true, session_is_common_name: true, longest: 3600 };
-    anywhere.profiles.insert(PROFILE.into(), profile);
+fn entries(emulator: &Emulator) -> Result<BTreeMap<String, AccessEntry>, StoryError> {
+    let all = format!("/clusters/{CLUSTER}/access-entries");
+    let mut entries = BTreeMap::new();
+    for principal in texts(&emulator.get("eks", &all)?["accessEntries"]) {
+        let path = format!("{all}/{}", principal.replace(':', "%3A").replace('/', "%2F"));
+        let entry = &emulator.get("eks", &path)?["accessEntry"];
+        let mut groups = texts(&entry["kubernetesGroups"]);
+        let policies = emulator.get("eks", &format!("{path}/access-policies"))?;
+        let arns = policies["associatedAccessPolicies"].as_array().into_iter().flatten().map(|policy| text(&policy["policyArn"]));
+        let (policy, group) = ADMIN;
+        if arns.into_iter().any(|arn| arn.ends_with(policy)) {
+            groups.push(group.to_owned());
+        }
+        let entry = AccessEntry { kind: EntryKind::of(&text(&entry["type"])), username: text(&entry["username"]), groups };
+        entries.insert(principal, entry);
+    }
+    Ok(entries)
+}
+
+fn anywhere(emulator: &Emulator) -> Result<Anywhere, StoryError> {
+    let mut anywhere = Anywhere::default();
+    let on = |one: &&Value| one["enabled"] == true;
+    for anchor in emulator.get("rolesanywhere", "/trustanchors")?["trustAnchors"].as_array().into_iter().flatten().filter(on) {
+        let bundle = text(&anchor["source"]["sourceData"]["x509CertificateData"]);
+        anywhere.anchors.insert(text(&anchor["trustAnchorArn"]), certificates(&bundle));
+    }
+    for profile in emulator.get("rolesanywhere", "/profiles")?["profiles"].as_array().into_iter().flatten().filter(on) {
+        let roles = texts(&profile["roleArns"]);
+        let mut longest = i64::MAX;
+        for role in &roles {
+            let name = role.rsplit('/').next().unwrap_or_default();
+            let found = emulator.aws("iam", "get_role", &json!({"RoleName": name}))?["Role"].take();
+            longest = longest.min(found["MaxSessionDuration"].as_i64().unwrap_or_default());
+            anywhere.trust.insert(role.clone(), Trust::new(found["AssumeRolePolicyDocument"].clone()));
+        }
+        let accepts_session_name = profile["acceptRoleSessionName"] == true;
+        let profile_of_lab = Profile { roles, accepts_session_name, session_is_common_name: false, longest };
+        anywhere.profiles.insert(text(&profile["profileArn"]), profile_of_lab);
+    }
+    Ok(anywhere)
+}
+
+/// Certificates (DER) of a bundle (PEM).
+fn certificates(bundle: &str) -> Vec<Vec<u8>> {
+    let bodies = bundle.split("-----BEGIN CERTIFICATE-----").skip(1).filter_map(|rest| rest.split("-----END").next());
+    let decode = |body: &str| base64::engine::general_purpose::STANDARD.decode(body.split_whitespace().collect::<String>()).ok();
+    bodies.filter_map(decode).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().map(text).collect()
 }

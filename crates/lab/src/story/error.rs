@@ -32,11 +32,11 @@ pub enum StoryError {
     /// A server's certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// A node's certificate.
-    #[error("cannot make a node's certificate")]
+    /// The authority of nodes' certificates.
+    #[error("cannot make an authority")]
     Certificate(#[from] rcgen::Error),
-    /// The world has the built-in API server, on which no kubelet can be.
-    #[error("the story needs a real API server")]
+    /// The world has the built-in API server, on which no kubelet can be, or an AWS without clusters.
+    #[error("the story needs a real API server, and the AWS of clusters")]
     NotReal,
     /// A file of the host.
     #[error("cannot use {}", path.display())]
@@ -46,6 +46,26 @@ pub enum StoryError {
         /// What happened.
         #[source]
         source: io::Error,
+    },
+    /// A command of `hybridge cluster` did not end well.
+    #[error("hybridge cluster {command} ended with {code}:\n{said}")]
+    Command {
+        /// The command.
+        command: &'static str,
+        /// Exit code.
+        code: i32,
+        /// Both outputs.
+        said: String,
+    },
+    /// What was handed over does not fit the cluster.
+    #[error("{file} of the handover does not say {what}:\n{said}")]
+    Handover {
+        /// The file.
+        file: &'static str,
+        /// What it should say.
+        what: String,
+        /// What it says.
+        said: String,
     },
     /// `hybridge node init` did not end well.
     #[error("hybridge node init on {node} ended with {code}:\n{said}")]

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::account::{ANCHOR, Account, CLUSTER, HOSTS, PROFILE, REGION, ROLE};
+use super::account::{Account, HOSTS};
+use super::operator::Handover;
 use super::pods::{self, IMAGE};
 use super::{Programs, StoryError};
 use crate::real::process::{run, write};
@@ -103,14 +104,18 @@ pub(super) fn start(topology: &Topology, share: &Share, names: [(&str, Ipv4Addr)
 }
 
 impl Machine {
-    /// Prepares the machine as an installer of hybrid nodes leaves it.
-    pub(super) fn prepare(&self, account: &Account, kubeconfig: &str) -> Result<(), StoryError> {
+    /// Prepares the machine as an installer of hybrid nodes leaves it, and puts onto it what was handed over for it.
+    pub(super) fn prepare(&self, handover: &Handover, kubeconfig: &str) -> Result<(), StoryError> {
         self.vm.wait_running(BOOT)?;
-        let leaf = account.certificate(self.vm.name())?;
-        self.vm.write("/etc/iam/pki/server.pem", leaf.certificate.as_bytes(), 0o644)?;
-        self.vm.write("/etc/iam/pki/server.key", leaf.key.as_bytes(), 0o600)?;
+        let name = self.vm.name();
+        for (file, to, mode) in [
+            (format!("pki/{name}.pem"), "/etc/iam/pki/server.pem", 0o644),
+            (format!("pki/{name}.key"), "/etc/iam/pki/server.key", 0o600),
+            (format!("nodeconfig-{name}.yaml"), "/etc/lab/nodeconfig.yaml", 0o644),
+        ] {
+            self.vm.write(to, handover.read(&file)?.as_bytes(), mode)?;
+        }
         self.vm.write("/etc/lab/kubeconfig", kubeconfig.as_bytes(), 0o600)?;
-        self.vm.write("/etc/lab/nodeconfig.yaml", node_config(self.vm.name()).as_bytes(), 0o644)?;
         self.vm.sh(PREPARE)?;
         Ok(())
     }
@@ -156,23 +161,4 @@ impl Machine {
             .sh("journalctl --no-pager --quiet --lines 25 --unit kubelet --unit containerd --unit lab-agent; ip -br address")
             .unwrap_or_else(|error| error.to_string())
     }
-}
-
-/// The document by which a machine joins.
-fn node_config(name: &str) -> String {
-    format!(
-        "apiVersion: node.eks.aws/v1alpha1
-kind: NodeConfig
-spec:
-  cluster:
-    name: {CLUSTER}
-    region: {REGION}
-  hybrid:
-    iamRolesAnywhere:
-      nodeName: {name}
-      trustAnchorArn: {ANCHOR}
-      profileArn: {PROFILE}
-      roleArn: {ROLE}
-"
-    )
 }

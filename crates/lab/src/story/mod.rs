@@ -1,8 +1,11 @@
-//! The whole story: machines outside join a cluster by `hybridge node init`, and their pods talk with pods in the VPC through gateways.
+//! The whole story: `hybridge cluster create` makes a cluster and `hybridge cluster handover` writes what it takes to use it; machines
+//! outside join by `hybridge node init` with that, gateways are installed with that, and pods of both sides talk through them.
 //!
-//! Real are: etcd and kube-apiserver, containerd and the kubelets, the virtual machines with systemd, `hybridge` in them, the gateways,
-//! and the pods of all three nodes. The lab plays AWS (which believes nobody without a signature), the authenticator of EKS, Cilium's
-//! operator (networks of Nodes, CiliumNodes), and in the machines Cilium's agent (a network for containerd, CiliumVTEPConfig).
+//! Real are: etcd and kube-apiserver, containerd and the kubelets, the virtual machines with systemd, `hybridge` in them, the chart and
+//! the gateways, and the pods of all three nodes. The cluster is made in an emulator of AWS (`tests/aws-emulator`), in the VPC that the
+//! gateways write to and the VPC router obeys. The lab plays the AWS that nodes ask: it believes nobody without a signature, and judges
+//! by what `create` made. It plays the authenticator of EKS, Cilium's operator (networks of Nodes, CiliumNodes), and in the machines
+//! Cilium's agent (a network for containerd, CiliumVTEPConfig).
 //!
 //! Needs root, `cc`, `strip`, and what `cargo xtask real` makes. Everything here blocks.
 
@@ -10,11 +13,12 @@ mod account;
 mod cilium_nodes;
 mod error;
 mod machine;
+mod operator;
 mod pods;
 mod takeover;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,12 +27,14 @@ use crate::http::Server;
 use crate::kube::VtepCrd;
 use crate::netns::{Netns, Task};
 use crate::real::{Kube, Node, NodeSpec, PodNetwork, User, condition};
-use crate::topology::Size;
-use crate::world::{KubeKind, NAMESPACE, World, WorldConfig, ping};
+use crate::topology::{Size, pod_cidr};
+use crate::world::{Ec2Kind, KubeKind, NAMESPACE, World, WorldConfig, ping};
 use account::Account;
-pub use account::{ACCOUNT, CLUSTER, PROFILE, REGION, ROLE};
+pub use account::{ACCOUNT, CLUSTER, REGION};
 pub use error::StoryError;
 use machine::{Machine, Share};
+use operator::Operator;
+pub use operator::{Handover, Run};
 pub use pods::{PORT, Pod};
 pub use takeover::Takeover;
 
@@ -37,6 +43,9 @@ pub const HYBRID: [(&str, Ipv4Addr); 2] = [("hybrid-1", Ipv4Addr::new(192, 168, 
 
 /// The node in the VPC.
 pub const CLOUD: &str = "ip-10-0-3-10.us-west-2.compute.internal";
+
+/// As many as the handed over values say.
+const GATEWAYS: usize = 2;
 
 /// How long a node may take from the end of `init` until it is Ready.
 const READY: Duration = Duration::from_secs(180);
@@ -66,6 +75,11 @@ pub struct Story {
     _share: Share,
     _cilium_nodes: Task,
     account: Account,
+    operator: Operator,
+    /// What there was in AWS before the cluster, a line each.
+    pub before: Vec<String>,
+    /// What was handed over.
+    pub handover: Handover,
     /// Gateways, routers and the API server.
     pub world: World,
     /// The pods: that of the VPC, then those of the hybrid nodes.
@@ -79,18 +93,22 @@ impl Story {
     pub fn start(programs: &Programs, directory: PathBuf, tell: Tell<'_>) -> Result<Self, StoryError> {
         let begin = Instant::now();
         let (identity, webhook) = account::webhook()?;
-        let world = World::start(&WorldConfig {
+        let mut world = World::start(&WorldConfig {
             size: Size { hybrid_nodes: 0, node_pods: 1, ..Size::default() },
+            replicas: 0,
             kube: KubeKind::Real(VtepCrd::LongestPrefix),
+            ec2: Ec2Kind::Emulator,
             webhook: Some(webhook),
             ..WorldConfig::new(&programs.gateway, directory)
         })?;
         let account = Account::open(&world, &identity)?;
-        let kube = kube(&world)?;
-        kube.make_namespace(pods::SPACE)?;
-        let cilium_nodes = cilium_nodes::follow(kube, &world.topology.api_server.host.ns);
-        tell(&format!("{}  AWS, API server and two gateways run", since(begin)));
+        kube(&world)?.make_namespace(pods::SPACE)?;
+        tell(&format!("{}  AWS with a VPC, and an API server run", since(begin)));
 
+        let before = operator::emulator(&world)?.0.left()?;
+        let (operator, handover) = make_cluster(&mut world, (programs, &account), (tell, begin))?;
+        let kube = kube(&world)?;
+        let _cilium_nodes = cilium_nodes::follow(kube, &world.topology.api_server.host.ns);
         let share = Share::make(&world.directory, programs, &account)?;
         let (machines, cloud) = thread::scope(|scope| {
             let cloud = scope.spawn(|| start_cloud(&world, programs, tell, begin));
@@ -99,9 +117,9 @@ impl Story {
         });
         let (machines, cloud) = (machines?, cloud?);
         tell(&format!("{}  two virtual machines have booted", since(begin)));
-        let timings = join(&machines, (&account, kube), (tell, begin))?;
+        let timings = join(&machines, (&handover, kube), (tell, begin))?;
         let pods = start_pods(&machines, kube, (tell, begin))?;
-        Ok(Self { cloud, machines, _share: share, _cilium_nodes: cilium_nodes, account, world, pods, timings })
+        Ok(Self { cloud, machines, _share: share, _cilium_nodes, account, operator, before, handover, world, pods, timings })
     }
 
     /// The API server.
@@ -112,6 +130,16 @@ impl Story {
     /// The lab's AWS, which knows who has asked it what.
     pub fn aws(&self) -> &Aws {
         &self.account.aws
+    }
+
+    /// `hybridge cluster COMMAND -f cluster.yaml …`, run at the site.
+    pub fn cluster(&self, command: &str, words: &[&str]) -> Result<Run, StoryError> {
+        self.operator.run(command, words)
+    }
+
+    /// What there is in AWS, a line each.
+    pub fn left(&self) -> Result<Vec<String>, StoryError> {
+        Ok(operator::emulator(&self.world)?.0.left()?)
     }
 
     /// The network namespace of the pod in the VPC.
@@ -157,6 +185,30 @@ fn kube(world: &World) -> Result<&Kube, StoryError> {
     world.cluster.real().ok_or(StoryError::NotReal)
 }
 
+/// Makes the cluster, has written what it takes to use it, and installs the gateways with that.
+fn make_cluster(
+    world: &mut World,
+    (programs, account): (&Programs, &Account),
+    (tell, begin): (Tell<'_>, Instant),
+) -> Result<(Operator, Handover), StoryError> {
+    let operator = Operator::new(world, &programs.hybridge)?;
+    let (emulator, _) = operator::emulator(world)?;
+    operator.create(emulator, kube(world)?)?;
+    account.learn(emulator)?;
+    tell(&format!("{}  hybridge cluster create made the cluster: stack, trust anchor, profile, role, access entry", since(begin)));
+    let handover = operator.hand_over(&HYBRID.map(|(name, _)| name))?;
+    let (file, wanted) = ("cilium-values.yaml", pod_cidr().to_string());
+    let said = handover.read(file)?;
+    if !said.contains(&wanted) {
+        return Err(StoryError::Handover { file, what: wanted, said });
+    }
+    tell(&format!("{}  hybridge cluster handover wrote NodeConfigs, certificates, and values for gateways and Cilium", since(begin)));
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/hybridge-gateway");
+    world.install_gateways((&chart, &handover.path("gateway-values.yaml")), GATEWAYS)?;
+    tell(&format!("{}  two gateways run, installed by Helm with these values", since(begin)));
+    Ok((operator, handover))
+}
+
 /// A node on the instance of the VPC that runs pods, with a pod of an address of its own.
 fn start_cloud(world: &World, programs: &Programs, tell: Tell<'_>, begin: Instant) -> Result<Node, StoryError> {
     let host = &world.topology.cloud_node.host;
@@ -173,13 +225,13 @@ fn start_cloud(world: &World, programs: &Programs, tell: Tell<'_>, begin: Instan
 /// Both machines become nodes, at the same time.
 fn join(
     machines: &[Machine; 2],
-    (account, kube): (&Account, &Kube),
+    (handover, kube): (&Handover, &Kube),
     (tell, begin): (Tell<'_>, Instant),
 ) -> Result<[String; 2], StoryError> {
     let kubeconfig = kube.kubeconfig(User::Admin, NAMESPACE);
     let one = |machine: &Machine| -> Result<String, StoryError> {
         let name = machine.vm.name();
-        machine.prepare(account, &kubeconfig)?;
+        machine.prepare(handover, &kubeconfig)?;
         tell(&format!("{}  {name}: prepared as an installer leaves it", since(begin)));
         machine.start_agent()?;
         let (timing, took) = machine.init()?;

@@ -78,6 +78,11 @@ impl Authority {
         &self.pem
     }
 
+    /// Its key (PKCS#8, PEM).
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A certificate of a node.
     pub fn issue(&self, spec: &CertificateSpec) -> Result<Leaf, rcgen::Error> {
         let key = KeyPair::generate_for(match spec.key {

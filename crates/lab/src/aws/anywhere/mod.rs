@@ -4,6 +4,7 @@
 mod authority;
 mod chain;
 mod signature;
+mod trust;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,8 @@ use super::refusal::Refusal;
 use super::{Aws, Service};
 pub use authority::{Authority, CertificateSpec, KeyKind, Leaf};
 use signature::Signer;
+use trust::Caller;
+pub use trust::Trust;
 
 /// How long credentials may be asked for, in seconds (API reference of CreateSession).
 const DURATIONS: std::ops::RangeInclusive<i64> = 900..=43_200;
@@ -32,6 +35,8 @@ pub struct Anywhere {
     pub anchors: BTreeMap<String, Vec<Vec<u8>>>,
     /// Profiles.
     pub profiles: BTreeMap<String, Profile>,
+    /// Trust policies of roles. A role without one trusts as its profile says.
+    pub trust: BTreeMap<String, Trust>,
 }
 
 /// A profile, with what its roles' trust policies demand.
@@ -74,7 +79,11 @@ fn session(aws: &Aws, message: &Message) -> Result<(AccessKey, Value), Refusal> 
         return Err(denied("Not authorized to set roleSessionName."));
     }
     let name = wanted.unwrap_or(signer.serial_hex());
-    let mistrusted = profile.session_is_common_name && Some(name) != signer.common_name();
+    let caller = Caller { anchor: &anchor, session: name, common_name: signer.common_name() };
+    let mistrusted = match setup.trust.get(&role) {
+        Some(trust) => !trust.admits(caller),
+        None => profile.session_is_common_name && Some(name) != signer.common_name(),
+    };
     if mistrusted || !profile.roles.contains(&role) {
         return Err(denied(&format!("Unable to assume role for {role}")));
     }

@@ -43,12 +43,20 @@ pub enum NotAuthenticated {
 pub struct Authenticator {
     aws: Aws,
     cluster: String,
+    /// Another address of STS that tokens may name, where callers have been told of one.
+    other: Option<String>,
 }
 
 impl Authenticator {
     /// For a cluster of the account, by the name that callers put into their tokens.
     pub fn new(aws: &Aws, cluster: &str) -> Self {
-        Self { aws: aws.clone(), cluster: cluster.into() }
+        Self { aws: aws.clone(), cluster: cluster.into(), other: None }
+    }
+
+    /// The same, that takes tokens which name STS by this URL, too: callers have it from `AWS_ENDPOINT_URL`.
+    #[must_use]
+    pub fn also_at(self, url: &str) -> Self {
+        Self { other: Some(url.into()), ..self }
     }
 
     /// Serves the webhook at an address of a namespace until the task is dropped.
@@ -62,7 +70,7 @@ impl Authenticator {
     /// # Errors
     /// The token is malformed or too old, its signature is not good, or nobody in the cluster knows the caller.
     pub fn authenticate(&self, token: &str) -> Result<KubernetesUser, NotAuthenticated> {
-        let request = token::check(token, &self.cluster, &self.aws)?;
+        let request = token::check(token, &self.cluster, (&self.aws, self.other.as_deref()))?;
         let key = self.aws.prove(&request, Service::Sts)?;
         user::of(&self.aws, &self.cluster, &key)
     }

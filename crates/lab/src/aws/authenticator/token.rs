@@ -80,18 +80,23 @@ pub enum TokenError {
     Old,
 }
 
-/// The request that STS would be sent for this token.
-pub(super) fn check(token: &str, cluster: &str, aws: &Aws) -> Result<Message, TokenError> {
+/// The request that STS would be sent for this token. It may name STS by a further URL.
+pub(super) fn check(token: &str, cluster: &str, (aws, other): (&Aws, Option<&str>)) -> Result<Message, TokenError> {
     if token.len() > LONGEST {
         return Err(TokenError::Long);
     }
     let encoded = token.strip_prefix(PREFIX).ok_or(TokenError::Prefix)?;
     let url = URL_SAFE_NO_PAD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(TokenError::Encoding)?;
-    let rest = url.strip_prefix("https://").ok_or(TokenError::Scheme)?;
+    let (scheme, rest) = url.split_once("://").ok_or(TokenError::Scheme)?;
     let (place, query) = rest.split_once('?').ok_or(TokenError::Encoding)?;
     let (host, path) = place.split_once('/').unwrap_or((place, ""));
-    if ![format!("sts.{}.amazonaws.com", aws.region()), "sts.amazonaws.com".into()].iter().any(|known| known == host) {
-        return Err(TokenError::Host(host.into()));
+    if other != Some(format!("{scheme}://{host}").as_str()) {
+        if scheme != "https" {
+            return Err(TokenError::Scheme);
+        }
+        if ![format!("sts.{}.amazonaws.com", aws.region()), "sts.amazonaws.com".into()].iter().any(|known| known == host) {
+            return Err(TokenError::Host(host.into()));
+        }
     }
     if !path.is_empty() {
         return Err(TokenError::Path);
