@@ -64,15 +64,15 @@ fn from_disk(path: &Path) -> Result<(String, Vec<u8>), Finding> {
         Ok(_) => return Ok((name, bytes)),
         Err(error) => error,
     };
-    Err(match wrong.kind() {
-        ErrorKind::NotFound => {
-            Finding::error("file.missing", name, "there is no such file").fix("name the file with -f, or - for standard input")
-        }
-        ErrorKind::IsADirectory => Finding::error("file.directory", name, "is a directory").fix("name one file in it"),
-        ErrorKind::PermissionDenied => {
-            Finding::error("file.unreadable", name, "may not be read by you").fix("see its owner and mode: ls -l")
-        }
-        _ => Finding::error("file.unreadable", name, format!("cannot be read: {wrong}")),
+    let kind = wrong.kind();
+    Err(if kind == ErrorKind::NotFound {
+        Finding::error("file.missing", name, "there is no such file").fix("name the file with -f, or - for standard input")
+    } else if kind == ErrorKind::IsADirectory {
+        Finding::error("file.directory", name, "is a directory").fix("name one file in it")
+    } else if kind == ErrorKind::PermissionDenied {
+        Finding::error("file.unreadable", name, "may not be read by you").fix("see its owner and mode: ls -l")
+    } else {
+        Finding::error("file.unreadable", name, format!("cannot be read: {wrong}"))
     })
 }
 

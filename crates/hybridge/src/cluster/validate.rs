@@ -28,10 +28,7 @@ pub(super) fn run(asked: &Validate) -> Exit {
         Output::Json => tell::json(&Verdict { valid, problems }),
         Output::Table => table(problems),
     };
-    match said {
-        Exit::Ok if !valid => Exit::Input,
-        said => said,
-    }
+    if said == Exit::Ok && !valid { Exit::Input } else { said }
 }
 
 /// A file that could not be opened, in the form of a problem in one.
