@@ -16,8 +16,7 @@ const OTHERS: [&str; 10] =
 
 fn is_code(text: &str) -> bool {
     let file = [".csv", ".json", ".md", ".sh", ".tfvars", ".yaml", ".yml"].iter().any(|ending| text.ends_with(ending));
-    // One code ends as files do.
-    (!file || text == "facts.json") && !OTHERS.contains(&text) && !text.starts_with("metadata.") && !text.starts_with("spec.")
+    !file && !OTHERS.contains(&text) && !text.starts_with("metadata.") && !text.starts_with("spec.")
 }
 
 /// Codes of the sources, and for each the sentence that comes after it there.
