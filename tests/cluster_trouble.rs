@@ -38,8 +38,10 @@ mod with_real_parts {
             let wanted = Wanted::hybrid(Provider::Ssm, Gateway::Transit);
             let failure = json!({"type": "AWS::EC2::RouteTable", "reason": "no route tables today", "count": 1});
             site.emulator.fail_resource(&failure).unwrap();
-            let said = site.with_file("create", &wanted, &[]).ended(3).told("no route tables today").told("RouteTable");
-            assert!(!said.err.contains("Resource creation cancelled"), "{}", said.err);
+            let said = site.with_file("create", &wanted, &[]).ended(3);
+            let errors: Vec<_> = said.err.lines().filter(|line| line.starts_with("error")).collect();
+            assert!(errors.iter().any(|line| line.contains("no route tables today") && line.contains("RouteTable")), "{}", said.err);
+            assert!(!errors.iter().any(|line| line.contains("Resource creation cancelled")), "{}", said.err);
             // The stack is in ROLLBACK_COMPLETE, in which it can only be deleted.
             created(&site, &wanted);
             let state = site.emulator.left().unwrap();
@@ -156,20 +158,23 @@ mod with_real_parts {
         let ((), creates) = site.counted(|| created(site, first));
         let (_, updates) = site.counted(|| site.with_file("update", second, &[]).ended(0));
         let ((), deletes) = site.counted(|| deleted(site, &before));
+        let mut reached = 0;
         for round in 0..TIMES {
             let mut point = |calls: u64| (random.random_range(1..=calls), ["before", "after"][random.random_range(0..2)]);
             let points = [point(creates), point(updates), point(deletes)];
             println!("round {round}: {points:?}");
-            site.killed_at(&["create", "-f", &path(first)], points[0].0, points[0].1);
+            reached += u32::from(site.killed_at(&["create", "-f", &path(first)], points[0].0, points[0].1));
             created(site, first);
-            site.killed_at(&["update", "-f", &path(second)], points[1].0, points[1].1);
+            reached += u32::from(site.killed_at(&["update", "-f", &path(second)], points[1].0, points[1].1));
             site.with_file("update", second, &[]).ended(0);
             site.is_as(second);
-            site.killed_at(&["delete", "--name", NAME, "--region", "us-west-2"], points[2].0, points[2].1);
+            reached += u32::from(site.killed_at(&["delete", "--name", NAME, "--region", "us-west-2"], points[2].0, points[2].1));
             let said = site.delete();
             assert!(said.code == Some(0) || said.err.contains("cluster.missing"), "{}{}", said.out, said.err);
             assert_eq!(site.emulator.left().unwrap(), before, "after round {round}");
         }
+        // A run may ask less often than the first one how far AWS is, and end before the call at which it was to be killed.
+        assert!(reached > 2 * TIMES, "only {reached} runs were killed");
     }
 
     #[test]
