@@ -42,10 +42,10 @@ impl Deed {
         self.screen.line(format_args!("stack {name}: {doing}; waiting"));
         let after = looked.events.last().map(|event| event.event_id.as_str());
         let ended = self.watch(Watched { name, id: &stack.stack_id, doing, resources: 0, after }).await?;
-        match ended.standing {
-            Standing::DeleteFailed => Err(Stop::one(self.cause(name, &stack.stack_id, "it cannot be deleted").await)),
-            _ => Ok(()),
+        if ended.standing == Standing::DeleteFailed {
+            return Err(Stop::one(self.cause(name, &stack.stack_id, "it cannot be deleted").await));
         }
+        Ok(())
     }
 
     /// Deletes a stack and watches until it is gone.
