@@ -197,6 +197,44 @@ mod with_real_parts {
     }
 
     #[test]
+    fn a_vpc_is_connected_with_its_site_and_changes_are_counted() {
+        isolated(|| {
+            let directory = tempfile::tempdir().unwrap();
+            let ns = Netns::new("aws").unwrap();
+            let emulator = start(&ns, directory.path());
+            let site = "192.168.10.0/24".parse().unwrap();
+            let mut wanted = Ec2State::new("vpc-01".parse().unwrap(), vec!["10.0.0.0/16".parse().unwrap()]);
+            let mut subnets = Vec::new();
+            for (number, zone) in [(1, "a"), (2, "b")] {
+                let name = format!("subnet-{number}");
+                let table: hybridge_model::RouteTableId = format!("rtb-0{number}").parse().unwrap();
+                wanted.add_table(table.clone(), vec![name.clone()]);
+                wanted.create_route(&table, site, crate::ec2::RouteTarget::Other("tgw-01".into())).unwrap();
+                subnets.push(Subnet { name, cidr: format!("10.0.{number}.0/24").parse().unwrap(), az: format!("{REGION}{zone}") });
+            }
+            let vpc = emulator.build(&wanted, &subnets).unwrap();
+
+            // One gateway for both tables, with the VPC and the site.
+            let gateways = emulator.aws("ec2", "describe_transit_gateways", &json!({})).unwrap();
+            assert_eq!(gateways["TransitGateways"].as_array().unwrap().len(), 1, "{gateways}");
+            let table = &gateways["TransitGateways"][0]["Options"]["AssociationDefaultRouteTableId"];
+            let search = json!({"TransitGatewayRouteTableId": table, "Filters": [{"Name": "state", "Values": ["active"]}]});
+            let routes = emulator.aws("ec2", "search_transit_gateway_routes", &search).unwrap();
+            let to = |cidr: &str, kind: &str| {
+                let mut routes = routes["Routes"].as_array().unwrap().iter();
+                routes.any(|route| route["DestinationCidrBlock"] == cidr && route["TransitGatewayAttachments"][0]["ResourceType"] == kind)
+            };
+            assert!(to("192.168.10.0/24", "vpn") && to("10.0.0.0/16", "vpc"), "{routes}");
+
+            let before = emulator.changes().unwrap();
+            vpc.state().unwrap();
+            assert_eq!(emulator.changes().unwrap(), before);
+            emulator.aws("ec2", "delete_subnet", &json!({"SubnetId": vpc.subnet("subnet-1").unwrap()})).unwrap();
+            assert!(emulator.changes().unwrap() > before);
+        });
+    }
+
+    #[test]
     fn orders_reach_it_and_what_is_left_is_told() {
         isolated(|| {
             let directory = tempfile::tempdir().unwrap();

@@ -63,6 +63,17 @@ fn account() -> Aws {
 }
 
 #[test]
+fn another_address_of_sts_is_taken_where_callers_were_told_of_it() {
+    let aws = account();
+    let key = aws.session("hybrid", "press-7", SignedDuration::from_hours(1));
+    let token = Maker { host: "sts.lab", ..Maker::good() }.make(&key);
+    let authenticator = Authenticator::new(&aws, "one");
+    assert!(matches!(authenticator.authenticate(&token), Err(NotAuthenticated::Token(TokenError::Host(_)))));
+    assert_eq!(authenticator.clone().also_at("https://sts.lab").authenticate(&token).unwrap().name, "system:node:press-7");
+    assert!(authenticator.also_at("http://sts.lab").authenticate(&token).is_err());
+}
+
+#[test]
 fn a_hybrid_node_is_named_like_its_session() {
     let aws = account();
     let key = aws.session("hybrid", "mi-0a", SignedDuration::from_hours(1));
