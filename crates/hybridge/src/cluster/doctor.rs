@@ -62,7 +62,7 @@ pub(super) fn run(asked: &Doctor) -> Exit {
     };
     match said {
         Exit::Ok if !healthy => Exit::Input,
-        said => said,
+        said @ (Exit::Ok | Exit::Input | Exit::Unexpected | Exit::Partly) => said,
     }
 }
 

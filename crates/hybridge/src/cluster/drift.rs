@@ -41,6 +41,6 @@ pub(super) fn run(asked: &Look) -> Exit {
     };
     match said {
         Exit::Ok if drift => Exit::Input,
-        said => said,
+        said @ (Exit::Ok | Exit::Input | Exit::Unexpected | Exit::Partly) => said,
     }
 }

@@ -15,7 +15,7 @@ use futures::stream;
 use hybridge_aws::{CallError, Kind, Session, SessionError, Wishes};
 use hybridge_cluster::config::{Annotations, ClusterConfig};
 use hybridge_cluster::course::CLUSTER_TAGS;
-use hybridge_cluster::resolve::{HYBRID_STACK_TAG, hybrid_stack_name};
+use hybridge_cluster::resolve::hybrid_stack_name;
 use hybridge_cluster::world::{Caller, Deployed, LiveCluster, Stack, World};
 use hybridge_report::{Finding, chain};
 use tokio::join;

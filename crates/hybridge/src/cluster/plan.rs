@@ -66,7 +66,7 @@ pub(super) fn run(asked: &Plan) -> Exit {
     };
     match said {
         Exit::Ok if wrong => Exit::Input,
-        said => said,
+        said @ (Exit::Ok | Exit::Input | Exit::Unexpected | Exit::Partly) => said,
     }
 }
 

@@ -74,7 +74,7 @@ fn each(value: &Value) -> Vec<&Value> {
     match value {
         Value::Array(several) => several.iter().collect(),
         Value::Null => Vec::new(),
-        one => vec![one],
+        one @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![one],
     }
 }
 
