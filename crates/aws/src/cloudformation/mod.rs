@@ -40,14 +40,16 @@ impl Session {
         self.query_all(&call, &query, "StackSummaries", |summary| summary.need("StackName")).await
     }
 
-    /// The template of a stack as it was given (GetTemplate). JSON becomes its value, YAML a text. None: there is no such stack.
+    /// The template of a stack as it was given (GetTemplate). JSON becomes its value, YAML a text. None: there is no such stack, or
+    /// it is in REVIEW_IN_PROGRESS, where it has only a change set and CloudFormation answers with an empty text.
     ///
     /// # Errors
     /// CloudFormation refused, could not be reached, or answered with something else.
     pub async fn template(&self, stack: &str) -> Result<Option<Value>, CallError> {
         let call = Call::new("GetTemplate", stack);
         let query = Query::cloud_formation("GetTemplate").with("StackName", stack).with("TemplateStage", "Original");
-        match self.query(&call, &query, |answer| answer.need("TemplateBody")).await {
+        match self.query(&call, &query, |answer| Ok(answer.some("TemplateBody").unwrap_or_default())).await {
+            Ok(body) if body.is_empty() => Ok(None),
             Ok(body) => Ok(Some(serde_json::from_str(&body).unwrap_or(Value::String(body)))),
             Err(error) if is_no_stack(&error) => Ok(None),
             Err(error) => Err(error),

@@ -76,6 +76,11 @@ async fn templates_come_as_they_were_given() {
     assert_eq!(fake.seen()[0].form()["TemplateStage"], "Original");
     let fake = Fake::start(|_| Reply::result("GetTemplate", "<TemplateBody>Resources: {}</TemplateBody>")).await;
     assert_eq!(Session::to_fake(&fake).template("x").await.unwrap(), Some("Resources: {}".into()));
+    // A stack that has only a change set yet.
+    for nothing in ["", "<TemplateBody></TemplateBody>"] {
+        let fake = Fake::start(move |_| Reply::result("GetTemplate", nothing)).await;
+        assert_eq!(Session::to_fake(&fake).template("x").await.unwrap(), None);
+    }
 }
 
 #[tokio::test]
