@@ -71,10 +71,10 @@ fn filled_in<'a>(text: &'a str, caller: Caller<'a>) -> Option<&'a str> {
 
 /// One or several: policies have it both ways.
 fn each(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(several) => several.iter().collect(),
-        Value::Null => Vec::new(),
-        one @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![one],
+    match value.as_array() {
+        Some(several) => several.iter().collect(),
+        None if value.is_null() => Vec::new(),
+        None => vec![value],
     }
 }
 
