@@ -229,7 +229,7 @@ mod with_real_parts {
             let before = emulator.changes().unwrap();
             vpc.state().unwrap();
             assert_eq!(emulator.changes().unwrap(), before);
-            emulator.aws("ec2", "delete_subnet", &json!({"SubnetId": vpc.subnet("subnet-1").unwrap()})).unwrap();
+            emulator.aws("ec2", "create_route_table", &json!({"VpcId": vpc.id().to_string()})).unwrap();
             assert!(emulator.changes().unwrap() > before);
         });
     }
