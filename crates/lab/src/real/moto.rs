@@ -26,7 +26,8 @@ impl Moto {
         command.args(["-m", "moto.server", "--host", &address.ip().to_string(), "--port", &address.port().to_string()]);
         let mut process = Process::start(command, "moto", directory)?;
         let query = Query::new(ns, address);
-        process.wait_until(|| query.is_up())?;
+        // The first call takes seconds where others use the processor, too: longer than a later one may.
+        process.wait_until(|| query.call("DescribeVpcs", &[]).is_ok())?;
         Ok(Self { _process: process, query, address })
     }
 

@@ -29,11 +29,6 @@ impl Query {
         Self(server)
     }
 
-    /// Whether it answers at all.
-    pub(super) fn is_up(&self) -> bool {
-        self.0.get("/moto-api/").is_ok()
-    }
-
     /// Calls an action with its parameters.
     pub(super) fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Answer, RealError> {
         let pairs = [("Action", action), ("Version", VERSION)].into_iter().chain(parameters.iter().copied());
