@@ -68,7 +68,7 @@ impl Emulator {
         ]
     }
 
-    /// Makes a VPC, see [`Vpc::build`].
+    /// Makes a VPC, see `Vpc::build`.
     pub fn build(&self, wanted: &Ec2State, subnets: &[Subnet]) -> Result<Vpc, RealError> {
         Vpc::build(Query::new(&self.server.from, self.address), wanted, subnets)
     }

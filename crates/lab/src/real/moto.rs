@@ -36,7 +36,7 @@ impl Moto {
         self.address
     }
 
-    /// Makes a VPC, see [`Vpc::build`].
+    /// Makes a VPC, see `Vpc::build`.
     pub fn build(&self, wanted: &Ec2State, subnets: &[Subnet]) -> Result<Vpc, RealError> {
         Vpc::build(self.query.clone(), wanted, subnets)
     }
