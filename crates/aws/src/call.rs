@@ -173,23 +173,12 @@ pub(crate) fn client_token() -> String {
 
 /// The type that an answer is to have. Fields that are null count as left out.
 pub(crate) fn parsed<T: DeserializeOwned>(call: &Call, mut value: Value) -> Result<T, CallError> {
-    leave_out_nulls(&mut value);
+    hybridge_cluster::world::leave_out_nulls(&mut value);
     serde_json::from_value(value).map_err(|error| not_understood(call, error.to_string()))
 }
 
 pub(crate) fn not_understood(call: &Call, what: impl Into<Box<str>>) -> CallError {
     CallError::Unintelligible { call: call.clone(), status: 200, what: what.into() }
-}
-
-fn leave_out_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, field| !field.is_null());
-            fields.values_mut().for_each(leave_out_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(leave_out_nulls),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 /// A request ready to be sent.

@@ -936,3 +936,15 @@ pub struct KubeNode {
     /// `spec.podCIDRs` and what Cilium has given it.
     pub pod_cidrs: Vec<String>,
 }
+
+/// Takes fields that are null out of an answer of AWS, at any depth: they say as much as fields that are not there.
+pub fn leave_out_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(leave_out_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(leave_out_nulls),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -86,9 +86,9 @@ fn without_credentials(error: &CallError, asking: &Asking) -> Option<Finding> {
     Some(Finding::error("aws.no-credentials", format!("profile {profile}"), chain(error)).fix(fix))
 }
 
-/// A call that failed, as a finding. The code says what is to be done about it.
-pub(super) fn refused(error: &CallError, region: &str) -> Finding {
-    let code = match error.kind() {
+/// The code of a call that failed: what is to be done about it.
+pub(super) fn code(error: &CallError) -> &'static str {
+    match error.kind() {
         Kind::AccessDenied => "aws.denied",
         Kind::NotFound => "aws.not-found",
         Kind::Throttled => "aws.throttled",
@@ -97,8 +97,12 @@ pub(super) fn refused(error: &CallError, region: &str) -> Finding {
         Kind::BadCredentials => "aws.bad-credentials",
         Kind::ClockSkew => "aws.clock",
         Kind::Other => "aws.refused",
-    };
-    let finding = Finding::error(code, format!("AWS in {region}"), chain(error));
+    }
+}
+
+/// A call that failed, as a finding.
+pub(super) fn refused(error: &CallError, region: &str) -> Finding {
+    let finding = Finding::error(code(error), format!("AWS in {region}"), chain(error));
     match error.fix() {
         Some(fix) => finding.fix(fix),
         None => finding,

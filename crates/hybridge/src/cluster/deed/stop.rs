@@ -3,6 +3,8 @@
 use hybridge_aws::{CallError, Kind};
 use hybridge_report::{Exit, Finding, chain};
 
+use crate::cluster::gather::code;
+
 /// A command cannot go on.
 #[derive(Debug)]
 pub(in crate::cluster) struct Stop {
@@ -51,19 +53,9 @@ impl From<CallError> for Stop {
 
 /// A call that failed, as a finding: what was asked, what AWS said, what to do.
 pub(in crate::cluster) fn refusal(error: &CallError) -> Finding {
-    let code = match error.kind() {
-        Kind::AccessDenied => "aws.denied",
-        Kind::NotFound => "aws.not-found",
-        Kind::Throttled => "aws.throttled",
-        Kind::NoNetwork => "aws.unreachable",
-        Kind::NoCredentials => "aws.no-credentials",
-        Kind::BadCredentials => "aws.bad-credentials",
-        Kind::ClockSkew => "aws.clock",
-        Kind::Other => "aws.refused",
-    };
     let (call, what) = (error.call().to_string(), chain(error));
     let what = what.strip_prefix(&call).map_or(what.as_str(), |rest| rest.trim_start_matches(": ")).to_owned();
-    let mut finding = Finding::error(code, call, what);
+    let mut finding = Finding::error(code(error), call, what);
     finding.fix = error.fix();
     finding
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hybridge_aws::Session;
 use hybridge_cluster::config::{Annotations, ClusterConfig};
-use hybridge_cluster::world::World;
+use hybridge_cluster::world::{World, leave_out_nulls};
 use hybridge_report::Finding;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -84,17 +84,6 @@ fn parse(name: &str, bytes: &[u8]) -> Result<World, Finding> {
         return Err(wrong("holds nothing of what is needed of AWS".to_owned()));
     }
     Ok(world)
-}
-
-fn leave_out_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, field| !field.is_null());
-            fields.values_mut().for_each(leave_out_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(leave_out_nulls),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 /// The AWS CLI writes times as text, Systems Manager as seconds.
