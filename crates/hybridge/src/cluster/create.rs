@@ -5,33 +5,22 @@ use hybridge_cluster::difference::difference;
 use hybridge_cluster::permissions::Command;
 use hybridge_cluster::world::{Stack, World};
 use hybridge_report::{Exit, Finding};
-use jiff::Timestamp;
 
 use super::deed::furnish::There;
-use super::deed::prepare::{Prepared, ask, prepare};
+use super::deed::prepare::{Prepared, by_file, prepare};
 use super::deed::report::Report;
 use super::deed::stop::Done;
 use super::deed::{Deed, checks, kubeconfig};
-use super::file::{Read, read};
+use super::file::Read;
 use crate::args::cluster::Create;
-use crate::runtime::block_on;
 use crate::tell;
 
 /// What is told when the command ends before its end.
 const AGAIN: &str = "run the same command again to go on where this one was, or `hybridge cluster delete` to take everything away";
 
 pub(super) fn run(asked: &Create) -> Exit {
-    let read = match read(&asked.file, Timestamp::now()) {
-        Ok(read) => read,
-        Err(exit) => return exit,
-    };
-    block_on(async {
-        let (world, session) = match ask(&read.config, &read.annotations, &asked.asking).await {
-            Ok(known) => known,
-            Err(stop) => return stop.print(),
-        };
-        let deed = Deed::new(session, &read.config.metadata.name, asked.stacks.timeout, asked.stacks.template_bucket.clone());
-        deed.to_its_end(Command::Create, AGAIN, create(&deed, asked, &read, world)).await
+    by_file((Command::Create, AGAIN), (&asked.file, &asked.asking, &asked.stacks), async |deed, read, world| {
+        create(deed, asked, read, world).await
     })
 }
 

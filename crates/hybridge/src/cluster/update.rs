@@ -7,33 +7,22 @@ use hybridge_cluster::permissions::Command;
 use hybridge_cluster::update::{LiveState, UpdatePlan};
 use hybridge_cluster::world::World;
 use hybridge_report::{Exit, Finding, Severity};
-use jiff::Timestamp;
 
 use super::deed::furnish::There;
-use super::deed::prepare::{Prepared, ask, prepare};
+use super::deed::prepare::{Prepared, by_file, prepare};
 use super::deed::report::Report;
 use super::deed::stop::{Done, Stop};
 use super::deed::{Deed, bring, checks};
-use super::file::{Read, read};
+use super::file::Read;
 use crate::args::cluster::Update;
-use crate::runtime::block_on;
 use crate::tell;
 
 const AGAIN: &str = "run the same command again: it goes on with what still differs";
 const NOTHING: &str = "nothing to change: the cluster is as the file says";
 
 pub(super) fn run(asked: &Update) -> Exit {
-    let read = match read(&asked.file, Timestamp::now()) {
-        Ok(read) => read,
-        Err(exit) => return exit,
-    };
-    block_on(async {
-        let (world, session) = match ask(&read.config, &read.annotations, &asked.asking).await {
-            Ok(known) => known,
-            Err(stop) => return stop.print(),
-        };
-        let deed = Deed::new(session, &read.config.metadata.name, asked.stacks.timeout, asked.stacks.template_bucket.clone());
-        deed.to_its_end(Command::Update, AGAIN, update(&deed, asked, &read, world)).await
+    by_file((Command::Update, AGAIN), (&asked.file, &asked.asking, &asked.stacks), async |deed, read, world| {
+        update(deed, asked, read, world).await
     })
 }
 

@@ -3,16 +3,20 @@
 use hybridge_aws::Session;
 use hybridge_cluster::config::{Annotations, ClusterConfig};
 use hybridge_cluster::course::{Standing, standing};
+use hybridge_cluster::permissions::Command;
 use hybridge_cluster::resolve::{Cluster, resolve};
 use hybridge_cluster::template::{StackPlan, stacks};
 use hybridge_cluster::world::World;
-use hybridge_report::{Finding, Severity};
+use hybridge_report::{Exit, Finding, Severity};
+use jiff::Timestamp;
 
+use super::Deed;
 use super::draft::Draft;
 use super::stop::{Done, Stop};
-use crate::args::cluster::Asking;
-use crate::cluster::file::Read;
+use crate::args::cluster::{Asking, File, Stacks};
+use crate::cluster::file::{Read, read};
 use crate::cluster::gather::gather;
+use crate::runtime::block_on;
 use crate::tell;
 
 /// What a command works on.
@@ -46,6 +50,26 @@ const NEEDED: [&str; 7] = [
     "DescribeAvailabilityZones",
     "DescribeSubnets",
 ];
+
+/// Reads the file, asks AWS, and does `work`, which belongs to the command and whose interruption tells `again`.
+pub(in crate::cluster) fn by_file(
+    (command, again): (Command, &str),
+    (file, asking, stacks): (&File, &Asking, &Stacks),
+    work: impl AsyncFnOnce(&Deed, &Read, World) -> Done<Exit>,
+) -> Exit {
+    let read = match read(file, Timestamp::now()) {
+        Ok(read) => read,
+        Err(exit) => return exit,
+    };
+    block_on(async {
+        let (world, session) = match ask(&read.config, &read.annotations, asking).await {
+            Ok(known) => known,
+            Err(stop) => return stop.print(),
+        };
+        let deed = Deed::new(session, &read.config.metadata.name, stacks.timeout, stacks.template_bucket.clone());
+        deed.to_its_end(command, again, work(&deed, &read, world)).await
+    })
+}
 
 /// Asks AWS what there is.
 pub(in crate::cluster) async fn ask(config: &ClusterConfig, annotations: &Annotations, asking: &Asking) -> Done<(World, Session)> {
