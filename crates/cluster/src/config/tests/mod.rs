@@ -1,6 +1,8 @@
 //! Whole files: eksctl's own cases, everything that can be wrong, and the laws that hold for any.
 
+mod credentials;
 mod laws;
+mod networks;
 mod problems;
 mod sections;
 mod table;
