@@ -7,9 +7,7 @@ use hybridge_model::InstanceId;
 use crate::connect::Kube;
 use crate::error::CallError;
 use crate::list::{Collection, Item};
-use crate::object::Resource;
-
-const NODE: Resource = Resource { kind: "Node", api_version: "v1", plural: "nodes" };
+use crate::object::NODE;
 
 impl Kube {
     /// The instances of the Nodes labelled `label=true`. Nodes that are no EC2 instances are left out.

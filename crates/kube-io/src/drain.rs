@@ -9,13 +9,8 @@ use serde_json::{Value, json};
 
 use crate::connect::Kube;
 use crate::error::{Call, CallError, CallErrorKind, Verb};
-use crate::object::Resource;
+use crate::object::{NODE, POD};
 
-const NODE: Resource = Resource { kind: "Node", api_version: "v1", plural: "nodes" };
-const POD: Resource = Resource { kind: "Pod", api_version: "v1", plural: "pods" };
-
-/// Objects a page.
-const PAGE: u32 = 500;
 /// A Node is written by its kubelet every few seconds, so a write may have to be tried again.
 const WRITES: usize = 5;
 
@@ -69,8 +64,8 @@ impl Kube {
     /// See [`CallError`]; the deadline of each page is that of reads.
     pub async fn machines(&self, selector: &str) -> Result<Vec<Machine>, CallError> {
         let call = Call::new(Verb::List, format!("Nodes with {selector}"));
-        let params = ListParams::default().labels(selector).limit(PAGE);
-        let mut machines: Vec<Machine> = self.items::<Node>(&call, &NODE, params).await?.into_iter().map(Node::machine).collect();
+        let params = ListParams::default().labels(selector);
+        let mut machines: Vec<Machine> = self.items::<Node>(&call, NODE.path(None), params).await?.into_iter().map(Node::machine).collect();
         machines.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(machines)
     }
@@ -81,8 +76,8 @@ impl Kube {
     /// See [`CallError`]; the deadline of each page is that of reads.
     pub async fn tenants(&self, node: &str) -> Result<Vec<Tenant>, CallError> {
         let call = Call::new(Verb::List, format!("Pods on {node}"));
-        let params = ListParams::default().fields(&format!("spec.nodeName={node}")).limit(PAGE);
-        let mut tenants: Vec<Tenant> = self.items::<Pod>(&call, &POD, params).await?.into_iter().map(Pod::tenant).collect();
+        let params = ListParams::default().fields(&format!("spec.nodeName={node}"));
+        let mut tenants: Vec<Tenant> = self.items::<Pod>(&call, POD.path(None), params).await?.into_iter().map(Pod::tenant).collect();
         tenants.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         Ok(tenants)
     }
@@ -141,38 +136,6 @@ impl Kube {
             Err(kind) => Err(call.failed(kind)),
         }
     }
-
-    async fn items<T: serde::de::DeserializeOwned>(
-        &self,
-        call: &Call,
-        resource: &Resource,
-        mut params: ListParams,
-    ) -> Result<Vec<T>, CallError> {
-        let mut found = Vec::new();
-        loop {
-            let request = Request::new(resource.path(None)).list(&params);
-            let body = self.ask(request, self.timing.read).await.map_err(|kind| call.failed(kind))?;
-            let page: Page<T> = serde_json::from_slice(&body).map_err(|error| call.failed(CallErrorKind::BadReply(error)))?;
-            found.extend(page.items.unwrap_or_default());
-            match page.metadata.next.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(found),
-            }
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Page<T> {
-    #[serde(default)]
-    metadata: PageMetadata,
-    items: Option<Vec<T>>,
-}
-
-#[derive(Default, Deserialize)]
-struct PageMetadata {
-    #[serde(rename = "continue")]
-    next: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

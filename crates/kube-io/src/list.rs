@@ -1,12 +1,13 @@
 //! Collections, page by page, without ever holding more than one page.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use jiff::Timestamp;
 use kube::api::ListParams;
 use kube::core::Request;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use crate::connect::Kube;
@@ -70,10 +71,32 @@ impl Kube {
     ///
     /// On an error, `each` may have seen a part. 410 means that the pages' common version is no longer kept: start again.
     pub(crate) async fn list(&self, collection: &Collection, each: &mut (impl FnMut(Item) + Send)) -> Result<String, CallError> {
-        let call = Call::new(Verb::List, collection);
-        let mut params = ListParams::default().labels(&collection.selector).limit(PAGE);
+        let params = ListParams::default().labels(&collection.selector);
+        self.pages(&Call::new(Verb::List, collection), collection.resource.path(None), params, each).await
+    }
+
+    /// All objects below a path that the parameters admit, as much of each as `T` holds.
+    pub(crate) async fn items<T: DeserializeOwned + Send>(
+        &self,
+        call: &Call,
+        path: String,
+        params: ListParams,
+    ) -> Result<Vec<T>, CallError> {
+        let mut found = Vec::new();
+        self.pages(call, path, params, &mut |item| found.push(item)).await?;
+        Ok(found)
+    }
+
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        path: String,
+        params: ListParams,
+        each: &mut (impl FnMut(T) + Send),
+    ) -> Result<String, CallError> {
+        let mut params = params.limit(PAGE);
         loop {
-            let request = Request::new(collection.resource.path(None)).list(&params);
+            let request = Request::new(&path).list(&params);
             let body = self.ask(request, self.timing.read).await.map_err(|kind| call.failed(kind))?;
             let page = parse(&body, each).map_err(|error| call.failed(CallErrorKind::BadReply(error)))?;
             match page.next.filter(|token| !token.is_empty()) {
@@ -93,17 +116,17 @@ struct Page {
     next: Option<String>,
 }
 
-fn parse(body: &[u8], each: &mut impl FnMut(Item)) -> serde_json::Result<Page> {
+fn parse<T: DeserializeOwned>(body: &[u8], each: &mut impl FnMut(T)) -> serde_json::Result<Page> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let page = PageVisitor(each).deserialize(&mut deserializer)?;
+    let page = PageVisitor(each, PhantomData).deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(page)
 }
 
 /// Reads a list object; its items go to the closure one by one.
-struct PageVisitor<'a, F>(&'a mut F);
+struct PageVisitor<'a, T, F>(&'a mut F, PhantomData<T>);
 
-impl<'de, F: FnMut(Item)> DeserializeSeed<'de> for PageVisitor<'_, F> {
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> DeserializeSeed<'de> for PageVisitor<'_, T, F> {
     type Value = Page;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Page, D::Error> {
@@ -111,7 +134,7 @@ impl<'de, F: FnMut(Item)> DeserializeSeed<'de> for PageVisitor<'_, F> {
     }
 }
 
-impl<'de, F: FnMut(Item)> Visitor<'de> for PageVisitor<'_, F> {
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for PageVisitor<'_, T, F> {
     type Value = Page;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -123,7 +146,7 @@ impl<'de, F: FnMut(Item)> Visitor<'de> for PageVisitor<'_, F> {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "metadata" => page = map.next_value()?,
-                "items" => map.next_value_seed(Items(&mut *self.0))?,
+                "items" => map.next_value_seed(Items(&mut *self.0, PhantomData))?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -133,9 +156,9 @@ impl<'de, F: FnMut(Item)> Visitor<'de> for PageVisitor<'_, F> {
     }
 }
 
-struct Items<'a, F>(&'a mut F);
+struct Items<'a, T, F>(&'a mut F, PhantomData<T>);
 
-impl<'de, F: FnMut(Item)> DeserializeSeed<'de> for Items<'_, F> {
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> DeserializeSeed<'de> for Items<'_, T, F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -143,7 +166,7 @@ impl<'de, F: FnMut(Item)> DeserializeSeed<'de> for Items<'_, F> {
     }
 }
 
-impl<'de, F: FnMut(Item)> Visitor<'de> for Items<'_, F> {
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Items<'_, T, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -183,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_may_say_null() {
-        let page = parse(br#"{"metadata":{"resourceVersion":"7"},"items":null}"#, &mut |_| panic!("no items")).unwrap();
+        let page = parse(br#"{"metadata":{"resourceVersion":"7"},"items":null}"#, &mut |_: Item| panic!("no items")).unwrap();
         assert_eq!(page.next, None);
     }
 

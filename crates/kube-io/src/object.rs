@@ -34,6 +34,9 @@ impl Resource {
     }
 }
 
+pub(crate) const NODE: Resource = Resource { kind: "Node", api_version: "v1", plural: "nodes" };
+pub(crate) const POD: Resource = Resource { kind: "Pod", api_version: "v1", plural: "pods" };
+
 /// An object as people name it: `Lease kube-system/hybrid-gateway-leader`.
 struct Named<'a> {
     resource: &'static Resource,

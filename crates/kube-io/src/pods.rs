@@ -9,13 +9,8 @@ use kube::core::Request;
 use serde::Deserialize;
 
 use crate::connect::Kube;
-use crate::error::{Call, CallError, CallErrorKind, Verb};
-use crate::object::Resource;
-
-const POD: Resource = Resource { kind: "Pod", api_version: "v1", plural: "pods" };
-
-/// Pods a page; there are few gateways.
-const PAGE: u32 = 500;
+use crate::error::{Call, CallError, Verb};
+use crate::object::POD;
 
 /// A pod, as far as it matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,18 +44,8 @@ impl Kube {
     /// See [`CallError`]; the deadline of each page is that of reads.
     pub async fn pods(&self, namespace: Option<&str>, selector: &str, port: &str) -> Result<Vec<Pod>, CallError> {
         let call = Call::new(Verb::List, format!("Pods with {selector} in {}", namespace.unwrap_or("all namespaces")));
-        let mut params = ListParams::default().labels(selector).limit(PAGE);
-        let mut pods = Vec::new();
-        loop {
-            let request = Request::new(POD.path(namespace)).list(&params);
-            let body = self.ask(request, self.timing.read).await.map_err(|kind| call.failed(kind))?;
-            let page: Page = serde_json::from_slice(&body).map_err(|error| call.failed(CallErrorKind::BadReply(error)))?;
-            pods.extend(page.items.unwrap_or_default().into_iter().map(|item| item.pod(port)));
-            match page.metadata.next.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => break,
-            }
-        }
+        let items = self.items::<Item>(&call, POD.path(namespace), ListParams::default().labels(selector)).await?;
+        let mut pods: Vec<Pod> = items.into_iter().map(|item| item.pod(port)).collect();
         pods.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         Ok(pods)
     }
@@ -76,19 +61,6 @@ impl Kube {
         let request = Request::new(proxy).get(path, &GetParams::default());
         self.ask(request, within).await.map_err(|kind| call.failed(kind))
     }
-}
-
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    metadata: PageMetadata,
-    items: Option<Vec<Item>>,
-}
-
-#[derive(Default, Deserialize)]
-struct PageMetadata {
-    #[serde(rename = "continue")]
-    next: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
