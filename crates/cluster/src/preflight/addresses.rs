@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hybridge_model::Cidr4;
 
 use super::{Check, Told, View, When};
+use crate::config::space::propose_vpc;
 use crate::world::Subnet;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -129,7 +130,7 @@ fn overlap(view: &View<'_>, told: &mut Told) {
     for (key, networks) in [("remoteNodeNetworks", &view.cluster.node_cidrs), ("remotePodNetworks", &view.cluster.pod_cidrs)] {
         for remote in networks {
             for (name, network) in own.iter().filter(|(_, network)| network.overlaps(*remote)) {
-                let fix = match crate::preflight::addresses::free_vpc(view) {
+                let fix = match free_vpc(view) {
                     Some(free) if view.cluster.vpc.id.is_none() && view.before.cluster.is_none() && !name.contains("services") => {
                         format!("set vpc.cidr to {free}, which nothing here overlaps")
                     }
@@ -141,9 +142,9 @@ fn overlap(view: &View<'_>, told: &mut Told) {
     }
 }
 
-/// A network of 16 bits for a VPC that overlaps nothing that is known of.
+/// A network for a VPC that overlaps nothing that is known of: another VPC that AWS told of may be wanted as a neighbour later.
 fn free_vpc(view: &View<'_>) -> Option<Cidr4> {
-    let taken: Vec<Cidr4> = view.remote().chain(view.cluster.service_cidr).collect();
-    let whole: Cidr4 = "10.0.0.0/8".parse().expect("a network");
-    whole.split(16).find(|free| !taken.iter().any(|network| network.overlaps(*free)))
+    let vpcs = view.world.vpcs.iter().flat_map(|vpc| view.network().vpc_networks(&vpc.vpc_id));
+    let taken: Vec<Cidr4> = view.remote().chain(view.cluster.service_cidr).chain(vpcs).collect();
+    propose_vpc(&taken)
 }

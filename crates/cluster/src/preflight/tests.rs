@@ -59,6 +59,28 @@ fn a_plan_is_checked_as_if_it_were_deployed() {
 }
 
 #[test]
+fn a_vpc_that_overlaps_is_told_with_a_network_that_is_free() {
+    let other = |network: &str| Vpc { vpc_id: format!("vpc-of-{network}"), cidr_block: network.into(), ..Vpc::default() };
+    for (vpc, remote, others, proposed) in [
+        ("10.0.0.0/16", &["10.0.0.0/20"][..], &[][..], "10.1.0.0/16"),
+        ("10.0.0.0/16", &["10.0.0.0/20"], &["10.1.0.0/16", "10.2.128.0/20"], "10.3.0.0/16"),
+        ("10.100.0.0/16", &["10.100.0.0/16", "10.0.0.0/10", "10.64.0.0/11", "10.96.0.0/14"], &[], "10.101.0.0/16"),
+        ("192.168.0.0/16", &["10.0.0.0/8", "192.168.0.0/16"], &[], "172.16.0.0/16"),
+        ("192.168.0.0/16", &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/18"], &[], "192.168.128.0/17"),
+    ] {
+        let (mut cluster, mut world, _) = fixture::new_cluster();
+        cluster.vpc.cidrs = vec![fixture::net(vpc)];
+        cluster.node_cidrs = remote.iter().map(|network| fixture::net(network)).collect();
+        world.vpcs = others.iter().map(|network| other(network)).collect();
+        let told = check(&cluster, &world, None);
+        let overlaps: Vec<_> = told.iter().filter(|it| it.code == "vpc.overlap").collect();
+        let with_vpc: Vec<_> = overlaps.iter().filter(|it| it.what.contains("the VPC's network")).collect();
+        let fix = format!("set vpc.cidr to {proposed}, which nothing here overlaps");
+        assert!(!with_vpc.is_empty() && with_vpc.iter().all(|it| it.fix.as_deref() == Some(&fix)), "{vpc} {remote:?}: {overlaps:#?}");
+    }
+}
+
+#[test]
 fn what_a_gateway_will_do_with_the_attachment_is_told_before() {
     use State::Fail;
     type GatewayChange = fn(&mut TransitGateway);
