@@ -36,7 +36,13 @@ mod with_real_parts {
     fn lives(site: &Site, course: &[Wanted]) {
         let before = site.emulator.left().unwrap();
         let (first, rest) = course.split_first().unwrap();
-        site.with_file("create", first, &[]).ended(0);
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("config");
+        let kubeconfig = ["--kubeconfig", file.to_str().unwrap()];
+        let read = || std::fs::read_to_string(&file).unwrap();
+        site.with_file("create", first, &kubeconfig).ended(0);
+        let put = read();
+        assert!(put.contains(&format!(":cluster/{NAME}")), "{put}");
         looked_at(site, first);
         for wanted in rest {
             site.with_file("update", wanted, &[]).ended(0);
@@ -46,8 +52,16 @@ mod with_real_parts {
             site.with_file("update", wanted, &[]).ended(0);
             assert_eq!(site.emulator.left().unwrap(), left);
         }
-        site.delete().ended(0);
+        let delete = [&["delete", "--name", NAME, "--region", EMULATED_REGION][..], &kubeconfig].concat();
+        site.run(&delete).ended(0);
         assert_eq!(site.emulator.left().unwrap(), before);
+        assert!(!read().contains(NAME), "{}", read());
+        // The cluster is gone, and its entry is known all the same.
+        std::fs::write(&file, put).unwrap();
+        site.run(&[&delete[..], &["--dry-run"]].concat()).ended(0);
+        assert!(read().contains(NAME));
+        site.run(&delete).ended(0);
+        assert!(!read().contains(NAME), "{}", read());
     }
 
     fn more_networks(wanted: &Wanted) -> Wanted {

@@ -41,6 +41,40 @@ const FORM: Form = Form { kind: "kubeconfig", nodes: 200_000, second: "remove it
 /// # Errors
 /// What is there is no kubeconfig.
 pub fn merged(existing: &str, entry: &Entry) -> Result<Option<String>, KubeconfigError> {
+    changed(existing, |map| {
+        put(map, "clusters", &entry.arn, "cluster", json!({"server": entry.server, "certificate-authority-data": entry.authority}))?;
+        put(map, "users", &entry.arn, "user", json!({"exec": exec(entry)}))?;
+        put(map, "contexts", &entry.arn, "context", json!({"cluster": entry.arn, "user": entry.arn}))?;
+        map.insert("current-context".into(), entry.arn.clone().into());
+        Ok(())
+    })
+}
+
+/// The text of a kubeconfig without the entries of the cluster that [`merged`] makes. None: they are not in there.
+///
+/// # Errors
+/// What is there is no kubeconfig.
+pub fn without(existing: &str, arn: &str) -> Result<Option<String>, KubeconfigError> {
+    changed(existing, |map| {
+        for list in ["clusters", "users", "contexts"] {
+            match map.get_mut(list) {
+                Some(Value::Array(items)) => items.retain(|item| item["name"] != arn),
+                Some(Value::Null) | None => {}
+                Some(Value::Object(_) | Value::Bool(_) | Value::Number(_) | Value::String(_)) => return Err(KubeconfigError::Shape(list)),
+            }
+        }
+        if map.get("current-context").is_some_and(|current| current == arn) {
+            map.insert("current-context".into(), "".into());
+        }
+        Ok(())
+    })
+}
+
+/// The text after a change. None: it changes nothing.
+fn changed(
+    existing: &str,
+    change: impl FnOnce(&mut Map<String, Value>) -> Result<(), KubeconfigError>,
+) -> Result<Option<String>, KubeconfigError> {
     let mut problems = Problems::new("kubeconfig", 0, Vec::new());
     let tree = read(existing, FORM, &mut problems);
     let mut whole = match tree {
@@ -56,36 +90,7 @@ pub fn merged(existing: &str, entry: &Entry) -> Result<Option<String>, Kubeconfi
     }
     let before = whole.clone();
     let Value::Object(map) = &mut whole else { return Err(KubeconfigError::Shape("the document")) };
-    put(map, "clusters", &entry.arn, "cluster", json!({"server": entry.server, "certificate-authority-data": entry.authority}))?;
-    put(map, "users", &entry.arn, "user", json!({"exec": exec(entry)}))?;
-    put(map, "contexts", &entry.arn, "context", json!({"cluster": entry.arn, "user": entry.arn}))?;
-    map.insert("current-context".into(), entry.arn.clone().into());
-    if whole == before {
-        return Ok(None);
-    }
-    let mut text = String::new();
-    write(&whole, 0, &mut text);
-    Ok(Some(text))
-}
-
-/// The text of a kubeconfig without the cluster. None: it is not in there.
-///
-/// # Errors
-/// What is there is no kubeconfig.
-pub fn without(existing: &str, arn: &str) -> Result<Option<String>, KubeconfigError> {
-    let mut problems = Problems::new("kubeconfig", 0, Vec::new());
-    let Ok(Some(tree)) = read(existing, FORM, &mut problems) else { return Ok(None) };
-    let mut whole = value(&tree, &mut problems);
-    let before = whole.clone();
-    let Value::Object(map) = &mut whole else { return Err(KubeconfigError::Shape("the document")) };
-    for list in ["clusters", "users", "contexts"] {
-        if let Some(Value::Array(items)) = map.get_mut(list) {
-            items.retain(|item| item["name"] != arn);
-        }
-    }
-    if map.get("current-context").is_some_and(|current| current == arn) {
-        map.insert("current-context".into(), "".into());
-    }
+    change(map)?;
     if whole == before {
         return Ok(None);
     }
@@ -241,7 +246,9 @@ users:
         assert_eq!(after["current-context"], json!(entry().arn));
         let removed = parsed(&without(&merged(old, &entry()).unwrap().unwrap(), &entry().arn).unwrap().unwrap());
         assert_eq!((removed["clusters"].as_array().unwrap().len(), &removed["current-context"]), (1, &json!("")));
-        assert_eq!(without(old, "arn:other").unwrap(), None);
+        for (text, arn) in [(old, "arn:other"), ("", "arn:other"), ("# nothing\n", &entry().arn)] {
+            assert_eq!(without(text, arn).unwrap(), None);
+        }
     }
 
     #[test]
@@ -251,8 +258,10 @@ users:
             ("- secret", "`the document` is not what"),
             ("users: secret", "`users` is not what"),
         ] {
-            let error = merged(text, &entry()).unwrap_err().to_string();
-            assert!(error.starts_with(expected) && !error.contains("secret"), "{error}");
+            for error in [merged(text, &entry()).unwrap_err(), without(text, &entry().arn).unwrap_err()] {
+                let error = error.to_string();
+                assert!(error.starts_with(expected) && !error.contains("secret"), "{error}");
+            }
         }
     }
 

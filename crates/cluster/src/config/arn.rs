@@ -15,6 +15,11 @@ pub struct Arn<'a> {
     pub resource: &'a str,
 }
 
+/// The ARN of an EKS cluster.
+pub fn of_cluster(partition: &str, region: &str, account: &str, name: &str) -> String {
+    format!("arn:{partition}:eks:{region}:{account}:cluster/{name}")
+}
+
 impl<'a> Arn<'a> {
     /// Splits `text`; none if it is no ARN.
     pub fn parse(text: &'a str) -> Option<Self> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hybridge_model::Cidr4;
 
-use crate::config::Provider;
+use crate::config::{Provider, arn};
 use crate::resolve::{Cluster, ClusterSubnet, HybridRole};
 use crate::world::{Interface, LiveCluster, World};
 
@@ -49,7 +49,7 @@ impl<'a> Known<'a> {
         let live = self.live().and_then(|live| filled(&live.arn));
         live.or_else(|| self.output("ARN")).map(str::to_owned).or_else(|| {
             let account = filled(&self.world.caller.as_ref()?.account)?;
-            Some(format!("arn:{}:eks:{}:{account}:cluster/{}", self.cluster.partition, self.region(), self.name()))
+            Some(arn::of_cluster(self.cluster.partition, self.region(), account, self.name()))
         })
     }
 

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::config::arn;
+
 /// What an action is done to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum On {
@@ -105,7 +107,7 @@ impl Scope<'_> {
             On::Region => Some(json!({ "StringEquals": { "aws:RequestedRegion": self.region } })),
             On::Keys => Some(json!({ "StringLike": { "kms:ViaService": format!("eks.{}.*", self.region) } })),
             On::Machines => {
-                let arn = format!("arn:{}:eks:{}:{}:cluster/{}", self.partition, self.region, self.account, self.cluster);
+                let arn = arn::of_cluster(self.partition, self.region, self.account, self.cluster);
                 Some(json!({ "StringLike": { "aws:ResourceTag/EKSClusterARN": arn } }))
             }
             On::All

@@ -226,6 +226,9 @@ pub(crate) struct Delete {
     /// How long one stack may take, in minutes
     #[arg(long, default_value_t = 35, value_parser = clap::value_parser!(u64).range(1..=720), value_name = "MINUTES")]
     pub(crate) timeout: u64,
+    /// Take the cluster out of this kubeconfig
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
     /// Form of what is printed at the end
     #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
     pub(crate) output: Output,

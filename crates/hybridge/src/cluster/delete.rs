@@ -3,7 +3,7 @@
 
 mod leftovers;
 
-use hybridge_cluster::config::{Annotations, ClusterConfig, Metadata};
+use hybridge_cluster::config::{Annotations, ClusterConfig, Metadata, arn, region};
 use hybridge_cluster::course::leaving::{Kind, Leaving};
 use hybridge_cluster::permissions::Command;
 use hybridge_cluster::world::{LiveCluster, World};
@@ -11,11 +11,11 @@ use hybridge_report::{Exit, Finding};
 use jiff::Timestamp;
 
 use self::leftovers::Known;
-use super::deed::Deed;
 use super::deed::oidc::provider_arn;
 use super::deed::prepare::ask;
 use super::deed::report::Report;
 use super::deed::stop::Done;
+use super::deed::{Deed, kubeconfig};
 use super::file::{Read, read};
 use crate::args::cluster::{Delete, File, Which};
 use crate::runtime::block_on;
@@ -62,11 +62,14 @@ async fn delete(deed: &Deed, asked: &Delete, world: &World) -> Done<Exit> {
             return Err(others(live).into());
         }
         tell::findings(&leftovers::tell(deed, &Known::default()).await);
+        if !asked.dry_run {
+            forget(deed, asked, world, &mut report);
+        }
         return Ok(report.print(asked.output, "nothing: there is no such cluster, and nothing of it"));
     }
     let known = Known::before(deed, world, own).await?;
     if asked.dry_run {
-        return Ok(dry_run(&leaving, world, own));
+        return Ok(dry_run(asked, &leaving, world, own));
     }
     inhabited(asked, world, &leaving)?;
     if !asked.force {
@@ -88,6 +91,7 @@ async fn delete(deed: &Deed, asked: &Delete, world: &World) -> Done<Exit> {
         let gone = deed.each(names, async |name: &String| Ok((name, deed.remove(name).await?))).await?;
         report.done.extend(gone.into_iter().filter(|(_, there)| *there).map(|(name, _)| format!("deleted stack {name}")));
     }
+    forget(deed, asked, world, &mut report);
     let mut left = leftovers::tell(deed, &known).await;
     left.extend(leaving.strangers.iter().map(|name| leftovers::stranger(name)));
     deed.screen.clear();
@@ -164,7 +168,24 @@ async fn provider(deed: &Deed, world: &World, report: &mut Report) -> Done<()> {
     Ok(())
 }
 
-fn dry_run(leaving: &Leaving, world: &World, own: bool) -> Exit {
+/// The cluster's entries in the kubeconfig that is named: they go by the cluster's ARN, which follows from its name where it is gone.
+fn forget(deed: &Deed, asked: &Delete, world: &World, report: &mut Report) {
+    let Some(path) = &asked.kubeconfig else { return };
+    let of_name = |account: &str| arn::of_cluster(region::partition(deed.session.region()), deed.session.region(), account, &deed.cluster);
+    let live = world.cluster.as_ref().map(|live| live.arn.clone());
+    let Some(arn) = live.or_else(|| world.caller.as_ref().map(|caller| of_name(&caller.account))) else {
+        let finding =
+            Finding::error("kubeconfig", path.display().to_string(), "AWS does not say whose account this is, so its entry is not known");
+        return report.open.push(finding.fix(AGAIN));
+    };
+    match kubeconfig::take_out(path, &arn) {
+        Ok(true) => report.done.push(format!("took the cluster out of {}", path.display())),
+        Ok(false) => {}
+        Err(finding) => report.open.push(finding),
+    }
+}
+
+fn dry_run(asked: &Delete, leaving: &Leaving, world: &World, own: bool) -> Exit {
     let mut text = String::from("would take away:\n");
     for node in leaving.nodes.iter().flatten() {
         text.push_str(&format!("  hybrid node {} (with --drain; else nothing goes while it is there)\n", node.name));
@@ -180,6 +201,9 @@ fn dry_run(leaving: &Leaving, world: &World, own: bool) -> Exit {
     }
     if let (true, Some(arn)) = (own, world.cluster.as_ref().and_then(provider_arn)) {
         text.push_str(&format!("  OpenID Connect provider {arn}, if there is one\n"));
+    }
+    if let Some(path) = &asked.kubeconfig {
+        text.push_str(&format!("  the cluster's entries in {}, if there are any\n", path.display()));
     }
     for name in &leaving.strangers {
         text.push_str(&format!("would leave:\n  stack {name}: its name is neither eksctl's nor ours\n"));

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use hybridge_cluster::kubeconfig::{Entry, merged};
+use hybridge_cluster::kubeconfig::{Entry, KubeconfigError, merged, without};
 use hybridge_cluster::world::LiveCluster;
 use hybridge_report::Finding;
 
@@ -28,6 +28,15 @@ pub(in crate::cluster) fn entry(live: &LiveCluster, region: &str, profile: Optio
 
 /// Puts a cluster into a kubeconfig, the rest of which stays. False: it was in there.
 pub(in crate::cluster) fn put(path: &Path, entry: &Entry) -> Result<bool, Finding> {
+    change(path, |existing| merged(existing, entry))
+}
+
+/// Takes a cluster out of a kubeconfig, the rest of which stays. False: neither the cluster nor, maybe, the file was there.
+pub(in crate::cluster) fn take_out(path: &Path, arn: &str) -> Result<bool, Finding> {
+    change(path, |existing| without(existing, arn))
+}
+
+fn change(path: &Path, after: impl FnOnce(&str) -> Result<Option<String>, KubeconfigError>) -> Result<bool, Finding> {
     let wrong = |what: String| Finding::error("kubeconfig", path.display().to_string(), what);
     // A link stays a link.
     let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -36,8 +45,7 @@ pub(in crate::cluster) fn put(path: &Path, entry: &Entry) -> Result<bool, Findin
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         Err(error) => return Err(wrong(format!("cannot be read: {error}"))),
     };
-    let text =
-        merged(&existing, entry).map_err(|error| wrong(format!("cannot be changed: {error}")).fix("mend it, or name another file"))?;
+    let text = after(&existing).map_err(|error| wrong(format!("cannot be changed: {error}")).fix("mend it, or name another file"))?;
     let Some(text) = text else { return Ok(false) };
     write(&place, &text).map_err(|error| wrong(format!("cannot be written: {error}")))?;
     Ok(true)
@@ -85,6 +93,19 @@ mod tests {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.contains("https://new") && text.contains("--profile"), "{text}");
         assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_put_is_taken_out_and_a_file_that_is_not_there_is_not_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, none) = (directory.path().join("config"), directory.path().join("none"));
+        put(&file, &Entry { arn: "arn:other".into(), ..example() }).unwrap();
+        let before = fs::read_to_string(&file).unwrap();
+        put(&file, &example()).unwrap();
+        assert!(take_out(&file, "arn:shop").unwrap());
+        assert_eq!(fs::read_to_string(&file).unwrap(), before.replace("current-context: \"arn:other\"", "current-context: \"\""));
+        assert!(!take_out(&file, "arn:shop").unwrap());
+        assert!(!take_out(&none, "arn:shop").unwrap() && !none.exists());
     }
 
     #[test]

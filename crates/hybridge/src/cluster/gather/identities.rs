@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::StreamExt as _;
 use futures::stream;
 use hybridge_aws::CallError;
-use hybridge_cluster::config::{ClusterConfig, Provider};
+use hybridge_cluster::config::{ClusterConfig, Provider, arn};
 use hybridge_cluster::permissions::{self, Command, Scope};
 use hybridge_cluster::world::{Role, World};
 use serde_json::Value;
@@ -58,7 +58,7 @@ async fn denied_to_node(asked: Asked<'_>, role: &str) -> Result<Vec<String>, Cal
     // The partition and the account are the role's.
     let mut parts = role.split(':').skip(1);
     let (partition, account) = (parts.next().unwrap_or("aws"), parts.nth(2).unwrap_or_default());
-    let cluster = format!("arn:{partition}:eks:{}:{account}:cluster/{}", asked.session.region(), asked.config.metadata.name);
+    let cluster = arn::of_cluster(partition, asked.session.region(), account, &asked.config.metadata.name);
     let mut of_cluster = OF_NODE.to_vec();
     of_cluster.extend(asked.annotations.pod_identity.then_some(POD_IDENTITY));
     let mut on_all = IMAGES.to_vec();
