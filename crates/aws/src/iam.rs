@@ -44,24 +44,6 @@ impl Session {
         Ok(Some(Role { attached_policies, ..found }))
     }
 
-    /// The policies that are written into a role, by name (ListRolePolicies, GetRolePolicy).
-    ///
-    /// # Errors
-    /// IAM refused, could not be reached, or answered with something else.
-    pub async fn inline_policies(&self, role: &str) -> Result<BTreeMap<String, Value>, CallError> {
-        let call = Call::new("ListRolePolicies", role);
-        let query = Query::iam("ListRolePolicies").with("RoleName", role_name(role));
-        let names = self.query_all(&call, &query, "PolicyNames", |name| Ok(name.own_text())).await?;
-        let mut policies = BTreeMap::new();
-        for name in names {
-            let call = Call::new("GetRolePolicy", format_args!("{name} of {role}"));
-            let query = Query::iam("GetRolePolicy").with("RoleName", role_name(role)).with("PolicyName", &name);
-            let policy = self.query(&call, &query, |answer| document(&answer.need("PolicyDocument")?)).await?;
-            policies.insert(name, policy);
-        }
-        Ok(policies)
-    }
-
     /// Those of `actions` that a user or role may not do on any of `resources` (SimulatePrincipalPolicy); without resources, on `*`.
     ///
     /// IAM simulates the principal's own policies, its boundary, and what the organization allows. What depends on a condition that only
@@ -137,16 +119,6 @@ impl Session {
             Err(error) if error.kind() == Kind::NotFound => Ok(()),
             result => result,
         }
-    }
-
-    /// ARNs of all providers of the account (ListOpenIDConnectProviders, which has no pages).
-    ///
-    /// # Errors
-    /// IAM refused, could not be reached, or answered with something else.
-    pub async fn oidc_providers(&self) -> Result<Vec<String>, CallError> {
-        let call = Call::new("ListOpenIDConnectProviders", "");
-        let query = Query::iam("ListOpenIDConnectProviders");
-        self.query_all(&call, &query, "OpenIDConnectProviderList", |provider| provider.need("Arn")).await
     }
 }
 

@@ -123,18 +123,6 @@ impl Session {
         &self.region
     }
 
-    /// The same in another region.
-    ///
-    /// # Errors
-    /// It is none.
-    pub fn in_region(mut self, region: &str) -> Result<Self, SessionError> {
-        if !is_region(region) {
-            return Err(SessionError::Region(region.to_owned()));
-        }
-        self.region = region.to_owned();
-        Ok(self)
-    }
-
     /// Credentials that are good for a minute at least, unless their source has no better ones.
     pub(crate) async fn load_credentials(&self) -> Result<Credentials, aws_credential_types::provider::error::CredentialsError> {
         self.credentials.provide_credentials().await
@@ -203,7 +191,6 @@ fn given(env: &Env, profiles: &ProfileSet) -> Result<std::collections::BTreeMap<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake_session::keys;
 
     const FILE: &str = "[default]\nregion = eu-west-1\nservices = local\n[profile other]\nregion = eu-west-2\n\
                         sts_regional_endpoints = legacy\nuse_fips_endpoint = true\nendpoint_url = http://127.0.0.1:9\n\
@@ -251,12 +238,5 @@ mod tests {
         assert!(error.to_string().contains("`global`") && error.fix().contains("`regional`"), "{error}");
         let error = read(Wishes::default(), &[("AWS_ENDPOINT_URL_STS", "sts.local:443")]).await.unwrap_err();
         assert!(matches!(error, SessionError::Endpoint(_)), "{error}");
-        let session = Session {
-            region: "eu-west-1".into(),
-            endpoints: Endpoints::default(),
-            transport: Transport::direct(),
-            credentials: SharedCredentialsProvider::new(keys("AKIDEXAMPLE", "secret", None)),
-        };
-        assert!(matches!(session.in_region("evil.example/"), Err(SessionError::Region(_))));
     }
 }

@@ -1,14 +1,12 @@
 //! Stacks of CloudFormation: what is there, what happened, and what is to be done.
 
 mod change_set;
-mod drift;
 mod events;
 
 use hybridge_cluster::world::{Output, Stack, StackResource, Tag};
 use serde_json::Value;
 
 pub use self::change_set::{Change, ChangeDetail, ChangeSet, ChangeSetKind, NewChangeSet, TemplateSource};
-pub use self::drift::{DriftDetection, PropertyDifference, ResourceDrift};
 pub use self::events::StackEvent;
 use crate::call::{Call, CallError, client_token};
 use crate::query::{Element, Query};
@@ -89,16 +87,6 @@ impl Session {
         let call = Call::new("UpdateTerminationProtection", stack);
         let query = Query::cloud_formation("UpdateTerminationProtection").with("StackName", stack);
         self.command(&call, &query.with("EnableTerminationProtection", protect.to_string())).await
-    }
-
-    /// Goes on with a rollback that failed (ContinueUpdateRollback), without the resources of `skip`.
-    ///
-    /// # Errors
-    /// CloudFormation refused, or could not be reached.
-    pub async fn continue_update_rollback(&self, stack: &str, skip: &[String]) -> Result<(), CallError> {
-        let call = Call::new("ContinueUpdateRollback", stack);
-        let query = Query::cloud_formation("ContinueUpdateRollback").with("StackName", stack).members("ResourcesToSkip", skip);
-        self.command(&call, &query.with("ClientRequestToken", client_token())).await
     }
 }
 

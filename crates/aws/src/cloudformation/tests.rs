@@ -255,46 +255,16 @@ async fn orders_name_their_stack_and_carry_a_token() {
     session.delete_change_set("arn:c").await.unwrap();
     session.delete_stack("s", None).await.unwrap();
     session.update_termination_protection("s", false).await.unwrap();
-    session.continue_update_rollback("s", &["A".to_owned()]).await.unwrap();
     let seen = fake.seen();
     let actions: Vec<_> = seen.iter().map(Request::action).collect();
-    assert_eq!(actions, ["ExecuteChangeSet", "DeleteChangeSet", "DeleteStack", "UpdateTerminationProtection", "ContinueUpdateRollback"]);
+    assert_eq!(actions, ["ExecuteChangeSet", "DeleteChangeSet", "DeleteStack", "UpdateTerminationProtection"]);
     assert_eq!(seen[0].form()["ClientRequestToken"], "t");
     assert_eq!(seen[2].form()["ClientRequestToken"].len(), 32);
     assert_eq!(seen[3].form()["EnableTerminationProtection"], "false");
-    assert_eq!(seen[4].form()["ResourcesToSkip.member.1"], "A");
 
     let fake = Fake::start(|_| Reply::error_response(404, "ChangeSetNotFound", "ChangeSet [c] does not exist")).await;
     let session = Session::to_fake(&fake);
     session.delete_change_set("arn:c").await.unwrap();
     assert_eq!(session.describe_change_set(None, "arn:c").await.unwrap(), None);
     assert!(session.execute_change_set("arn:c", None).await.is_err());
-}
-
-#[tokio::test]
-async fn drift_is_looked_for_waited_for_and_told_by_property() {
-    let fake = Fake::start(|request: &Request| match request.action() {
-        "DetectStackDrift" => Reply::result("DetectStackDrift", "<StackDriftDetectionId>d</StackDriftDetectionId>"),
-        "DescribeStackDriftDetectionStatus" => Reply::result(
-            "DescribeStackDriftDetectionStatus",
-            "<DetectionStatus>DETECTION_COMPLETE</DetectionStatus><StackDriftStatus>DRIFTED</StackDriftStatus>",
-        ),
-        _ => Reply::result(
-            "DescribeStackResourceDrifts",
-            "<StackResourceDrifts><member><LogicalResourceId>ControlPlane</LogicalResourceId><PhysicalResourceId>shop</PhysicalResourceId>\
-             <ResourceType>AWS::EKS::Cluster</ResourceType><StackResourceDriftStatus>MODIFIED</StackResourceDriftStatus><PropertyDifferences>\
-             <member><PropertyPath>/Version</PropertyPath><ExpectedValue>1.33</ExpectedValue><ActualValue>1.34</ActualValue>\
-             <DifferenceType>NOT_EQUAL</DifferenceType></member></PropertyDifferences></member></StackResourceDrifts>",
-        ),
-    })
-    .await;
-    let session = Session::to_fake(&fake);
-    let detection = session.detect_stack_drift("s").await.unwrap();
-    let status = session.drift_detection(&detection).await.unwrap();
-    assert_eq!((status.detection_status.as_str(), status.stack_drift_status.as_str()), ("DETECTION_COMPLETE", "DRIFTED"));
-    let drifts = session.resource_drifts("s", &["MODIFIED", "DELETED"]).await.unwrap();
-    let difference =
-        PropertyDifference { path: "/Version".into(), expected: "1.33".into(), actual: "1.34".into(), kind: "NOT_EQUAL".into() };
-    assert_eq!(drifts[0].differences, [difference]);
-    assert_eq!(fake.seen()[2].form()["StackResourceDriftStatusFilters.member.2"], "DELETED");
 }

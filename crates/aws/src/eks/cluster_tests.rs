@@ -1,7 +1,5 @@
 //! What a cluster is made of.
 
-use hybridge_cluster::config::AccessScope;
-use hybridge_cluster::world::LiveEntry;
 use serde_json::{Value, json};
 
 use super::*;
@@ -46,7 +44,6 @@ async fn clusters_are_listed_page_by_page_and_described_with_their_remote_networ
     assert_eq!(session.addon("a", "x").await.unwrap(), None);
     assert_eq!(session.node_group("a", "x").await.unwrap(), None);
     assert_eq!(session.access_entry("a", PRINCIPAL).await.unwrap(), None);
-    session.delete_access_entry("a", PRINCIPAL).await.unwrap();
     session.delete_addon("a", "x", true).await.unwrap();
     assert_eq!(target(fake.seen().last().unwrap()), "DELETE /clusters/a/addons/x?preserve=true");
 }
@@ -95,24 +92,6 @@ async fn an_entry_has_its_type_and_only_those_of_people_have_policies() {
     assert_eq!((admin.policies[0].access_scope.kind.as_str(), admin.kubernetes_groups), ("namespace", vec!["g".to_owned()]));
     let path = "GET /clusters/shop/access-entries/arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2FAdmin/access-policies?maxResults=100";
     assert_eq!(target(&fake.seen()[2]), path);
-}
-
-#[tokio::test]
-async fn entries_are_made_changed_and_given_policies() {
-    let fake = Fake::start(|_| Reply::json("{}")).await;
-    let session = Session::to_fake(&fake);
-    let entry = LiveEntry { principal_arn: PRINCIPAL.into(), kind: "HYBRID_LINUX".into(), ..LiveEntry::default() };
-    session.create_access_entry("shop", &entry).await.unwrap();
-    session.update_access_entry("shop", PRINCIPAL, &["g".to_owned()], "").await.unwrap();
-    let scope = AccessScope { kind: "cluster".into(), namespaces: Vec::new() };
-    session.associate_policy("shop", PRINCIPAL, "arn:p", &scope).await.unwrap();
-    session.disassociate_policy("shop", PRINCIPAL, "arn:p").await.unwrap();
-    let seen = fake.seen();
-    assert_eq!(target(&seen[0]), "POST /clusters/shop/access-entries");
-    assert_eq!(body(&seen[0]), json!({"principalArn": PRINCIPAL, "type": "HYBRID_LINUX"}));
-    assert_eq!(body(&seen[1]), json!({"kubernetesGroups": ["g"]}));
-    assert_eq!(body(&seen[2]), json!({"policyArn": "arn:p", "accessScope": {"type": "cluster"}}));
-    assert!(target(&seen[3]).ends_with("/access-policies/arn%3Ap") && target(&seen[3]).starts_with("DELETE"));
 }
 
 #[tokio::test]
@@ -166,7 +145,6 @@ async fn node_groups_pod_identities_and_versions_are_read() {
             Reply::json(json!({"associations": [{"associationId": "a-1", "namespace": "n", "serviceAccount": "s"}]}))
         }
         "POST /clusters/shop/pod-identity-associations" => Reply::json(json!({"association": {"associationId": "a-2"}})),
-        "DELETE /clusters/shop/pod-identity-associations/a-2" => Reply::json("{}"),
         "GET /cluster-versions?maxResults=100" => Reply::json(json!({"clusterVersions": [
             {"clusterVersion": "1.34", "defaultVersion": true, "versionStatus": "STANDARD_SUPPORT", "releaseDate": 1.0}]})),
         other => panic!("{other}"),
@@ -179,7 +157,6 @@ async fn node_groups_pod_identities_and_versions_are_read() {
     assert_eq!(session.pod_identities("shop").await.unwrap()[0].association_id, "a-1");
     let new = NewPodIdentity { namespace: "n", service_account: "s", role_arn: "arn:r", tags: &Default::default() };
     assert_eq!(session.create_pod_identity("shop", &new).await.unwrap(), "a-2");
-    session.delete_pod_identity("shop", "a-2").await.unwrap();
     assert_eq!(body(&fake.seen()[3]), json!({"namespace": "n", "serviceAccount": "s", "roleArn": "arn:r"}));
     assert!(session.cluster_versions().await.unwrap()[0].default_version);
 }

@@ -64,15 +64,6 @@ impl Session {
         let answer = self.post(&call, associations(cluster), body).await?;
         Ok(parsed::<Answer>(&call, answer)?.association.association_id)
     }
-
-    /// Takes an association away (DeletePodIdentityAssociation). One that is not there is no error.
-    ///
-    /// # Errors
-    /// EKS refused, or could not be reached.
-    pub async fn delete_pod_identity(&self, cluster: &str, id: &str) -> Result<(), CallError> {
-        let call = Call::new("DeletePodIdentityAssociation", format_args!("{id} of {cluster}"));
-        self.delete(&call, format!("{}/{}", associations(cluster), encoded(id))).await
-    }
 }
 
 fn associations(cluster: &str) -> String {

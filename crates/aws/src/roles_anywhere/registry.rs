@@ -37,22 +37,6 @@ impl Session {
         Ok(Some(parsed::<Answer>(&call, answer)?.trust_anchor))
     }
 
-    /// All profiles of the region (ListProfiles, all pages).
-    ///
-    /// # Errors
-    /// Roles Anywhere refused, could not be reached, or answered with something else.
-    pub async fn anywhere_profiles(&self) -> Result<Vec<AnywhereProfile>, CallError> {
-        self.get_all(&Call::new("ListProfiles", ""), Service::RolesAnywhere, "/profiles", "profiles").await
-    }
-
-    /// All trust anchors of the region (ListTrustAnchors, all pages).
-    ///
-    /// # Errors
-    /// Roles Anywhere refused, could not be reached, or answered with something else.
-    pub async fn trust_anchors(&self) -> Result<Vec<TrustAnchor>, CallError> {
-        self.get_all(&Call::new("ListTrustAnchors", ""), Service::RolesAnywhere, "/trustanchors", "trustAnchors").await
-    }
-
     /// The identifier is what comes after the last slash of the ARN.
     async fn look_up(&self, call: &Call, kind: &str, arn: &str) -> Result<Option<serde_json::Value>, CallError> {
         let mut path = format!("/{kind}/");

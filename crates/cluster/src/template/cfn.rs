@@ -44,19 +44,8 @@ pub struct Resource {
     pub properties: BTreeMap<String, Value>,
     /// What is made before it, beside what it refers to.
     pub depends_on: BTreeSet<String>,
-    /// What happens to it when the stack goes; none: it goes, too.
-    pub deletion_policy: Option<DeletionPolicy>,
     /// Whatever else is said of it, of one that was taken over.
     pub attributes: BTreeMap<String, Value>,
-}
-
-/// What happens to a resource when the stack lets go of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeletionPolicy {
-    /// It is deleted.
-    Delete,
-    /// It stays.
-    Retain,
 }
 
 /// An output.
@@ -172,7 +161,6 @@ impl Resource {
             kind: kind.to_owned(),
             properties: BTreeMap::new(),
             depends_on: BTreeSet::new(),
-            deletion_policy: None,
             attributes: BTreeMap::new(),
         }
     }
@@ -203,12 +191,6 @@ impl Resource {
     /// Made after another resource, by its identifier.
     pub fn after(mut self, id: impl Into<String>) -> Self {
         self.depends_on.insert(id.into());
-        self
-    }
-
-    /// Stays when the stack goes.
-    pub fn retained(mut self) -> Self {
-        self.deletion_policy = Some(DeletionPolicy::Retain);
         self
     }
 }
@@ -301,11 +283,11 @@ mod tests {
         let mut template = Template::new("what it is");
         template.mappings.insert("T".to_owned(), BTreeMap::from([("a".to_owned(), BTreeMap::from([("k".to_owned(), "v".to_owned())]))]));
         let vpc = template.add_named("VPC", Resource::new("AWS::EC2::VPC").set("EnableDnsSupport", true).set("CidrBlock", "10.0.0.0/16"));
-        let subnet = Resource::new("AWS::EC2::Subnet").set("VpcId", vpc.clone()).after("VPC").retained();
+        let subnet = Resource::new("AWS::EC2::Subnet").set("VpcId", vpc.clone()).after("VPC");
         template.add("Subnet", subnet.set("Size", 3u32).set("K", Value::find_in_map("T", Value::reference("AWS::Partition"), "k")));
         template.export("VPC", vpc);
         template.output("Subnets", Value::Join(",".to_owned(), vec![Value::reference("Subnet")]));
-        insta::assert_snapshot!(template.render(), @r#"{"AWSTemplateFormatVersion":"2010-09-09","Description":"what it is","Mappings":{"T":{"a":{"k":"v"}}},"Resources":{"Subnet":{"Type":"AWS::EC2::Subnet","DependsOn":["VPC"],"DeletionPolicy":"Retain","Properties":{"K":{"Fn::FindInMap":["T",{"Ref":"AWS::Partition"},"k"]},"Size":3,"VpcId":{"Ref":"VPC"}}},"VPC":{"Type":"AWS::EC2::VPC","Properties":{"CidrBlock":"10.0.0.0/16","EnableDnsSupport":true,"Tags":[{"Key":"Name","Value":{"Fn::Sub":"${AWS::StackName}/VPC"}}]}}},"Outputs":{"Subnets":{"Value":{"Fn::Join":[",",[{"Ref":"Subnet"}]]}},"VPC":{"Value":{"Ref":"VPC"},"Export":{"Name":{"Fn::Sub":"${AWS::StackName}::VPC"}}}}}"#);
+        insta::assert_snapshot!(template.render(), @r#"{"AWSTemplateFormatVersion":"2010-09-09","Description":"what it is","Mappings":{"T":{"a":{"k":"v"}}},"Resources":{"Subnet":{"Type":"AWS::EC2::Subnet","DependsOn":["VPC"],"Properties":{"K":{"Fn::FindInMap":["T",{"Ref":"AWS::Partition"},"k"]},"Size":3,"VpcId":{"Ref":"VPC"}}},"VPC":{"Type":"AWS::EC2::VPC","Properties":{"CidrBlock":"10.0.0.0/16","EnableDnsSupport":true,"Tags":[{"Key":"Name","Value":{"Fn::Sub":"${AWS::StackName}/VPC"}}]}}},"Outputs":{"Subnets":{"Value":{"Fn::Join":[",",[{"Ref":"Subnet"}]]}},"VPC":{"Value":{"Ref":"VPC"},"Export":{"Name":{"Fn::Sub":"${AWS::StackName}::VPC"}}}}}"#);
         assert_eq!(template.check(), []);
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{DeletionPolicy, Output, Resource, Template, Value};
+use super::{Output, Resource, Template, Value};
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -57,13 +57,6 @@ impl Serialize for Resource {
         map.serialize_entry("Type", &self.kind)?;
         if !self.depends_on.is_empty() {
             map.serialize_entry("DependsOn", &self.depends_on)?;
-        }
-        if let Some(policy) = self.deletion_policy {
-            let policy = match policy {
-                DeletionPolicy::Delete => "Delete",
-                DeletionPolicy::Retain => "Retain",
-            };
-            map.serialize_entry("DeletionPolicy", policy)?;
         }
         for (key, value) in &self.attributes {
             map.serialize_entry(key, value)?;
