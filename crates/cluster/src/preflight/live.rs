@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
         code: "anchor.enabled",
         about: "trust anchors and profiles of Roles Anywhere are on",
         when: When::There,
-        needs: &["GetTrustAnchor", "ListTrustAnchors", "GetProfile", "ListProfiles"],
+        needs: &["GetTrustAnchor", "GetProfile"],
         run: anchors,
     },
     Check {

@@ -157,12 +157,7 @@ impl Template {
 impl Resource {
     /// One of a type, without properties.
     pub fn new(kind: &str) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            properties: BTreeMap::new(),
-            depends_on: BTreeSet::new(),
-            attributes: BTreeMap::new(),
-        }
+        Self { kind: kind.to_owned(), properties: BTreeMap::new(), depends_on: BTreeSet::new(), attributes: BTreeMap::new() }
     }
 
     /// With a property.
