@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+#[path = "../../document/tests/mutations/random.rs"]
+mod random;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -18,6 +21,7 @@ use hybridge_node::facts::{ClusterFacts, Facts, InstanceFacts};
 use hybridge_node::node::Plugins;
 use hybridge_node::validate::{Skips, validate};
 use hybridge_node::{containerd, max_pods, plan, resolve, userdata};
+use random::Random;
 
 /// Of a processor, for one input, by an unoptimised build.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -65,27 +69,6 @@ const WORDS: [&str; 34] = [
     "Content-Type: multipart/mixed; boundary=\"b\"\n\n--b\n",
     "Content-Type: application/node.eks.aws\n\n",
 ];
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound.max(1) as u64).unwrap()
-    }
-
-    fn of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
-    }
-}
 
 /// Files of the cases that end like this.
 fn corpus(endings: &[&str]) -> Vec<Vec<u8>> {

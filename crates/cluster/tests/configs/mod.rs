@@ -4,6 +4,9 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses a part, from wherever it is")]
 
+#[path = "../../../document/tests/mutations/random.rs"]
+mod random;
+
 use std::collections::BTreeMap;
 
 use hybridge_cluster::config::{
@@ -13,32 +16,25 @@ use hybridge_cluster::config::{
 };
 use serde_json::{Value, json};
 
+use self::random::Random;
+
 /// An authority of the tests, 2020 to 2120.
 pub const AUTHORITY: &str = include_str!("../../../../tests/fixtures/cluster-certificates/authority.pem");
 const ANOTHER: &str = include_str!("../../../../tests/fixtures/cluster-certificates/another.pem");
 
 /// The configuration of this number and the file that says it. The same number gives the same.
 pub fn generate(seed: u64) -> (ClusterConfig, String) {
-    let config = Dice(seed).config();
+    let config = Dice(Random(seed)).config();
     let file = dump(&config);
     (config, file)
 }
 
-/// splitmix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
-struct Dice(u64);
+struct Dice(Random);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     /// From 0 to `end`, without it.
     fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.0.next() % end
     }
 
     /// True so many times in a hundred.

@@ -2,6 +2,8 @@
 
 mod laws;
 mod merging;
+#[path = "../../../document/tests/mutations/mod.rs"]
+mod mutations;
 mod problems;
 mod schema;
 

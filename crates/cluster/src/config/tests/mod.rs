@@ -11,6 +11,8 @@ use super::*;
 
 #[path = "../../../tests/configs/mod.rs"]
 pub(crate) mod configs;
+#[path = "../../../../document/tests/mutations/mod.rs"]
+mod mutations;
 
 /// A day of the tests.
 pub(super) fn now() -> jiff::Timestamp {

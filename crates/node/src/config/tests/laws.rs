@@ -11,6 +11,7 @@ use super::super::{
     Cluster, Containerd, Hybrid, Instance, Kubelet, LocalStorage, Network, NodeConfig, RolesAnywhere, Shape, Ssm, check_whole, dump, merge,
     parse,
 };
+use super::mutations::{any_change, changed};
 use super::{DOCUMENTS, languages};
 
 /// A configuration of any fields, most of them absent.
@@ -88,63 +89,6 @@ spec:
       activationId: 57be8cce-1137-32d4-ce32-ba044ea5df48
 "
     )
-}
-
-/// One change of a text: characters taken out, put in, or lines moved.
-#[derive(Clone, Debug)]
-enum Change {
-    Cut(prop::sample::Index, usize),
-    Insert(prop::sample::Index, &'static str),
-    DropLine(prop::sample::Index),
-    Shift(prop::sample::Index),
-    Swap(prop::sample::Index, prop::sample::Index),
-}
-
-fn any_change() -> impl Strategy<Value = Change> {
-    let index = any::<prop::sample::Index>;
-    let tokens =
-        vec![":", " ", "\n", "-", "[", "]", "{", "}", "'", "\"", "&a ", "*a", "|", ">", "!", "#", "<<: ", "\t", "? ", "---\n", "@", "%"];
-    prop_oneof![
-        (index(), 1usize..12).prop_map(|(at, length)| Change::Cut(at, length)),
-        (index(), prop::sample::select(tokens)).prop_map(|(at, text)| Change::Insert(at, text)),
-        index().prop_map(Change::DropLine),
-        index().prop_map(Change::Shift),
-        (index(), index()).prop_map(|(one, two)| Change::Swap(one, two)),
-    ]
-}
-
-fn changed(text: &str, changes: &[Change]) -> String {
-    let mut text = text.to_owned();
-    for change in changes {
-        let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
-        match change {
-            Change::Cut(at, length) => {
-                let mut chars: Vec<char> = text.chars().collect();
-                let start = at.index(chars.len() + 1);
-                chars.drain(start..(start + length).min(chars.len()));
-                text = chars.into_iter().collect();
-                continue;
-            }
-            Change::Insert(at, new) => {
-                let mut chars: Vec<char> = text.chars().collect();
-                let start = at.index(chars.len() + 1);
-                chars.splice(start..start, new.chars());
-                text = chars.into_iter().collect();
-                continue;
-            }
-            Change::DropLine(at) => drop(lines.remove(at.index(lines.len()))),
-            Change::Shift(at) => {
-                let at = at.index(lines.len());
-                lines[at] = format!("  {}", lines[at]);
-            }
-            Change::Swap(one, two) => {
-                let (one, two) = (one.index(lines.len()), two.index(lines.len()));
-                lines.swap(one, two);
-            }
-        }
-        text = if lines.is_empty() { String::new() } else { lines.join("\n") };
-    }
-    text
 }
 
 const SHAPES: [Option<Shape>; 3] = [None, Some(Shape::Ec2), Some(Shape::Hybrid)];
