@@ -138,15 +138,22 @@ pub(crate) enum PlanOutput {
     Template,
 }
 
+/// How long it is waited.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// How long one stack may take, in minutes
+    #[arg(long, default_value_t = 35, value_parser = clap::value_parser!(u64).range(1..=720), value_name = "MINUTES")]
+    pub(crate) timeout: u64,
+}
+
 /// How stacks are made.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Stacks {
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// How long one stack may take, in minutes
-    #[arg(long, default_value_t = 35, value_parser = clap::value_parser!(u64).range(1..=720), value_name = "MINUTES")]
-    pub(crate) timeout: u64,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
     /// S3 bucket for templates of more than 51,200 bytes
     #[arg(long, value_name = "BUCKET")]
     pub(crate) template_bucket: Option<String>,
@@ -155,15 +162,22 @@ pub(crate) struct Stacks {
     pub(crate) skip: Vec<String>,
 }
 
-/// Flags of `create`.
+/// What is to become so, and how.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Create {
+pub(crate) struct Change {
     #[command(flatten)]
     pub(crate) file: File,
     #[command(flatten)]
     pub(crate) asking: Asking,
     #[command(flatten)]
     pub(crate) stacks: Stacks,
+}
+
+/// Flags of `create`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    pub(crate) change: Change,
     /// Put the cluster into this kubeconfig
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
@@ -176,11 +190,7 @@ pub(crate) struct Create {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Update {
     #[command(flatten)]
-    pub(crate) file: File,
-    #[command(flatten)]
-    pub(crate) asking: Asking,
-    #[command(flatten)]
-    pub(crate) stacks: Stacks,
+    pub(crate) change: Change,
     /// The cluster was made by others: make a hybrid stack of our own beside it
     #[arg(long)]
     pub(crate) import: bool,
@@ -223,9 +233,8 @@ pub(crate) struct Delete {
     /// Go on although hybrid nodes are still there
     #[arg(long)]
     pub(crate) force: bool,
-    /// How long one stack may take, in minutes
-    #[arg(long, default_value_t = 35, value_parser = clap::value_parser!(u64).range(1..=720), value_name = "MINUTES")]
-    pub(crate) timeout: u64,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
     /// Take the cluster out of this kubeconfig
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,

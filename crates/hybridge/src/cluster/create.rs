@@ -19,25 +19,23 @@ use crate::tell;
 const AGAIN: &str = "run the same command again to go on where this one was, or `hybridge cluster delete` to take everything away";
 
 pub(super) fn run(asked: &Create) -> Exit {
-    by_file((Command::Create, AGAIN), (&asked.file, &asked.asking, &asked.stacks), async |deed, read, world| {
-        create(deed, asked, read, world).await
-    })
+    by_file((Command::Create, AGAIN), &asked.change, async |deed, read, world| create(deed, asked, read, world).await)
 }
 
 async fn create(deed: &Deed, asked: &Create, read: &Read, world: World) -> Done<Exit> {
     let prepared = prepare(read, world)?;
     not_taken(&prepared)?;
-    checks::before(&prepared, &asked.stacks, prepared.is_made())?;
-    if asked.stacks.dry_run {
+    checks::before(&prepared, &asked.change.stacks, prepared.is_made())?;
+    if asked.change.stacks.dry_run {
         return Ok(dry_run(&prepared));
     }
     let mut report = Report::new(&deed.cluster, deed.session.region());
     let stack = own_stack(deed, &prepared, &mut report).await?;
     let live = deed.live().await?;
     report.of(&live, Some(&stack));
-    deed.furnish(&prepared, &live, asked.asking.profile.as_deref(), There::Left, &mut report).await?;
+    deed.furnish(&prepared, &live, asked.change.asking.profile.as_deref(), There::Left, &mut report).await?;
     if let Some(path) = &asked.kubeconfig {
-        let entry = kubeconfig::entry(&live, deed.session.region(), asked.asking.profile.as_deref());
+        let entry = kubeconfig::entry(&live, deed.session.region(), asked.change.asking.profile.as_deref());
         match kubeconfig::put(path, &entry) {
             Ok(true) => report.done.push(format!("put the cluster into {}", path.display())),
             Ok(false) => {}
@@ -99,7 +97,7 @@ fn dry_run(prepared: &Prepared) -> Exit {
 }
 
 fn next(prepared: &Prepared, asked: &Create) -> Vec<String> {
-    let file = asked.file.file.display();
+    let file = asked.change.file.file.display();
     let mut next = Vec::new();
     if asked.kubeconfig.is_none() {
         next.push(format!("hybridge cluster create -f {file} --kubeconfig ~/.kube/config"));

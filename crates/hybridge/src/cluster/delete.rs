@@ -33,7 +33,7 @@ pub(super) fn run(asked: &Delete) -> Exit {
             Ok(known) => known,
             Err(stop) => return stop.print(),
         };
-        let deed = Deed::new(session, &which.0.metadata.name, asked.timeout, None);
+        let deed = Deed::new(session, &which.0.metadata.name, asked.patience.timeout, None);
         deed.to_its_end(Command::Delete, AGAIN, delete(&deed, asked, &world)).await
     })
 }

@@ -21,9 +21,7 @@ const AGAIN: &str = "run the same command again: it goes on with what still diff
 const NOTHING: &str = "nothing to change: the cluster is as the file says";
 
 pub(super) fn run(asked: &Update) -> Exit {
-    by_file((Command::Update, AGAIN), (&asked.file, &asked.asking, &asked.stacks), async |deed, read, world| {
-        update(deed, asked, read, world).await
-    })
+    by_file((Command::Update, AGAIN), &asked.change, async |deed, read, world| update(deed, asked, read, world).await)
 }
 
 async fn update(deed: &Deed, asked: &Update, read: &Read, world: World) -> Done<Exit> {
@@ -32,13 +30,13 @@ async fn update(deed: &Deed, asked: &Update, read: &Read, world: World) -> Done<
     if prepared.cluster.foreign {
         steps::take_hybrid_stack(deed, &mut prepared).await?;
     }
-    checks::before(&prepared, &asked.stacks, false)?;
+    checks::before(&prepared, &asked.change.stacks, false)?;
     let plan = steps::plan(&prepared, asked.force);
     told(&plan)?;
     let wanted: Vec<String> =
         addons::wanted(&prepared.cluster.config, prepared.cluster.partition).into_iter().map(|addon| addon.name).collect();
     let unlisted = bring::unlisted(&prepared, &wanted);
-    if asked.stacks.dry_run {
+    if asked.change.stacks.dry_run {
         tell::findings(&unlisted);
         return Ok(dry_run(&plan, &prepared));
     }
@@ -48,7 +46,7 @@ async fn update(deed: &Deed, asked: &Update, read: &Read, world: World) -> Done<
     } else {
         steps::own(deed, &mut prepared, asked.force, &mut report).await?;
         let live = deed.live().await?;
-        deed.furnish(&prepared, &live, asked.asking.profile.as_deref(), There::Brought, &mut report).await?;
+        deed.furnish(&prepared, &live, asked.change.asking.profile.as_deref(), There::Brought, &mut report).await?;
     }
     let live = deed.live().await?;
     let stack = deed.stack(&prepared.first().plan.name).await?;

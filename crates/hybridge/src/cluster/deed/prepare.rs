@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::Deed;
 use super::draft::Draft;
 use super::stop::{Done, Stop};
-use crate::args::cluster::{Asking, File, Stacks};
+use crate::args::cluster::{Asking, Change};
 use crate::cluster::file::{Read, read};
 use crate::cluster::gather::gather;
 use crate::runtime::block_on;
@@ -54,7 +54,7 @@ const NEEDED: [&str; 7] = [
 /// Reads the file, asks AWS, and does `work`, which belongs to the command and whose interruption tells `again`.
 pub(in crate::cluster) fn by_file(
     (command, again): (Command, &str),
-    (file, asking, stacks): (&File, &Asking, &Stacks),
+    Change { file, asking, stacks }: &Change,
     work: impl AsyncFnOnce(&Deed, &Read, World) -> Done<Exit>,
 ) -> Exit {
     let read = match read(file, Timestamp::now()) {
@@ -66,7 +66,7 @@ pub(in crate::cluster) fn by_file(
             Ok(known) => known,
             Err(stop) => return stop.print(),
         };
-        let deed = Deed::new(session, &read.config.metadata.name, stacks.timeout, stacks.template_bucket.clone());
+        let deed = Deed::new(session, &read.config.metadata.name, stacks.patience.timeout, stacks.template_bucket.clone());
         deed.to_its_end(command, again, work(&deed, &read, world)).await
     })
 }
