@@ -249,7 +249,8 @@ async fn exchange_within(
     Ok((response, body))
 }
 
-async fn read(response: &mut HttpResponse, longest: usize) -> Result<Vec<u8>, Cause> {
+/// The body of an answer, which is no longer than so many bytes.
+pub(crate) async fn read(response: &mut HttpResponse, longest: usize) -> Result<Vec<u8>, Cause> {
     let mut stream = ByteStream::new(response.take_body());
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {

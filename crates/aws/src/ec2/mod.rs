@@ -9,12 +9,15 @@ mod error;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::Filter;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use hybridge_gateway::vpc::{GatewayInstance, RouteTable};
 use hybridge_model::{Cidr4, InstanceId, InterfaceId, RouteTableId, VpcId};
 use tokio::time::timeout;
@@ -110,9 +113,7 @@ impl Ec2 {
         let call = Call::new("CreateRoute", format_args!("{destination} to {interface} in {table}"));
         let request = self.writer.create_route().route_table_id(table.as_str());
         let request = request.destination_cidr_block(destination.to_string()).network_interface_id(interface.as_str());
-        let answer = timeout(deadline, request.send()).await.map_err(|_| Ec2Error::late(&call, deadline))?;
-        let answer = answer.map_err(|error| Ec2Error::from_sdk(&call, &error))?;
-        match answer.r#return() {
+        match once(&call, deadline, request.send()).await?.r#return() {
             Some(false) => Err(Ec2Error::unintelligible(&call, "neither an error nor success")),
             Some(true) | None => Ok(()),
         }
@@ -133,9 +134,21 @@ impl Ec2 {
         let call = Call::new("ReplaceRoute", format_args!("{destination} to {interface} in {table}"));
         let request = self.writer.replace_route().route_table_id(table.as_str());
         let request = request.destination_cidr_block(destination.to_string()).network_interface_id(interface.as_str());
-        let answer = timeout(deadline, request.send()).await.map_err(|_| Ec2Error::late(&call, deadline))?;
-        answer.map(|_| ()).map_err(|error| Ec2Error::from_sdk(&call, &error))
+        once(&call, deadline, request.send()).await.map(drop)
     }
+}
+
+/// One attempt, over after `deadline`.
+async fn once<T, E>(
+    call: &Call,
+    deadline: Duration,
+    sent: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> Result<T, Ec2Error>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let answer = timeout(deadline, sent).await.map_err(|_| Ec2Error::late(call, deadline))?;
+    answer.map_err(|error| Ec2Error::from_sdk(call, &error))
 }
 
 fn list(tables: &[RouteTableId]) -> String {

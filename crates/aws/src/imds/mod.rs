@@ -14,7 +14,6 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::byte_stream::ByteStream;
 use hybridge_model::InstanceId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -170,7 +169,7 @@ impl Session {
         let mut response = self.transport.send(request, end - Instant::now()).await.map_err(|error| self.unanswered(method, &error))?;
         self.judge(method, path, &response)?;
         let longest = if path == USER_DATA_PATH { LONGEST_USER_DATA } else { LONGEST_BODY };
-        let body = timeout_at(end, body(&mut response, longest)).await;
+        let body = timeout_at(end, crate::call::read(&mut response, longest)).await;
         let body = body.map_err(|_| self.unanswered(method, &TransportError::NoAnswer(ATTEMPT)))?;
         Ok((response, body.map_err(|cause| ImdsError::Unreachable { endpoint: self.endpoint.clone(), cause })?))
     }
@@ -206,16 +205,4 @@ impl Session {
 fn server(response: &HttpResponse) -> Option<String> {
     let headers = response.headers();
     headers.get("via").or_else(|| headers.get("server").filter(|name| *name != "EC2ws")).map(crate::cause::scrub)
-}
-
-async fn body(response: &mut HttpResponse, longest: usize) -> Result<Vec<u8>, Cause> {
-    let mut stream = ByteStream::new(response.take_body());
-    let mut bytes = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        bytes.extend_from_slice(&chunk.map_err(|error| Cause::of(&error))?);
-        if bytes.len() > longest {
-            return Err(Cause::new("the answer is too long"));
-        }
-    }
-    Ok(bytes)
 }
