@@ -44,6 +44,8 @@ pub(crate) struct Wanted {
     pub(crate) pods: Vec<&'static str>,
     /// A VPC that is there already.
     pub(crate) vpc: Option<Given>,
+    /// Further sections of the file, by their keys.
+    pub(crate) more: Value,
 }
 
 /// A VPC that is there already, with two private subnets.
@@ -56,12 +58,12 @@ pub(crate) struct Given {
 impl Wanted {
     /// No hybrid nodes.
     pub(crate) fn plain() -> Self {
-        Self { provider: Provider::Ssm, gateway: Gateway::None, nodes: Vec::new(), pods: Vec::new(), vpc: None }
+        Self { provider: Provider::Ssm, gateway: Gateway::None, nodes: Vec::new(), pods: Vec::new(), vpc: None, more: json!({}) }
     }
 
     /// One network of nodes and one of pods.
     pub(crate) fn hybrid(provider: Provider, gateway: Gateway) -> Self {
-        Self { provider, gateway, nodes: vec!["10.80.0.0/16"], pods: vec!["10.85.0.0/16"], vpc: None }
+        Self { provider, gateway, nodes: vec!["10.80.0.0/16"], pods: vec!["10.85.0.0/16"], vpc: None, more: json!({}) }
     }
 
     /// All networks, nodes' first.
@@ -75,8 +77,8 @@ pub(crate) struct Site {
     pub(crate) emulator: Emulator,
     pub(crate) transit: String,
     pub(crate) private: String,
+    pub(crate) ns: Netns,
     authority: String,
-    ns: Netns,
     directory: TempDir,
 }
 
@@ -121,9 +123,9 @@ impl Site {
         Self {
             transit: transit["TransitGateway"]["TransitGatewayId"].as_str().unwrap().into(),
             private: private["VpnGateway"]["VpnGatewayId"].as_str().unwrap().into(),
+            ns,
             authority: authority(),
             emulator,
-            ns,
             directory,
         }
     }
@@ -192,9 +194,17 @@ impl Site {
         if wanted.vpc.is_none() {
             config["availabilityZones"] = json!([format!("{EMULATED_REGION}a"), format!("{EMULATED_REGION}b")]);
         }
-        let path = self.directory.path().join("cluster.yaml");
+        for (key, section) in wanted.more.as_object().into_iter().flatten() {
+            config[key] = section.clone();
+        }
+        let path = self.path("cluster.yaml");
         std::fs::write(&path, serde_json::to_string_pretty(&config).unwrap()).unwrap();
         path
+    }
+
+    /// A file of the person's.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     /// `hybridge cluster …`, not started yet.
@@ -225,7 +235,14 @@ impl Site {
     /// Starts it and kills it while call number `number` is under way, `when` before or after the work. Returns whether it came
     /// that far; if not, it has ended by itself.
     pub(crate) fn killed_at(&self, arguments: &[&str], number: u64, when: &str) -> bool {
-        self.emulator.order(&json!({"kind": "hold", "nth": number, "when": when})).unwrap();
+        self.killed_by(arguments, json!({"nth": number, "when": when}))
+    }
+
+    /// The same while a call is under way that an order fits, such as `{"action": "CreateAddon", "when": "after"}`.
+    pub(crate) fn killed_by(&self, arguments: &[&str], order: Value) -> bool {
+        let mut hold = order;
+        hold["kind"] = json!("hold");
+        self.emulator.order(&hold).unwrap();
         let mut child = self.command(arguments).spawn().unwrap();
         let reached = self.wait_held(&mut child);
         child.kill().unwrap();
