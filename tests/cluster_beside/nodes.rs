@@ -201,7 +201,7 @@ fn changed(site: &Site, first: &Wanted) {
     let web = site.group("web");
     assert_eq!(web["scalingConfig"]["maxSize"], 5);
     assert_eq!((&web["labels"]["shop/shelf"], &web["labels"]["shop/part"]), (&json!("3"), &Value::Null));
-    assert_eq!(web["taints"], json!([{"key": "shop/night", "effect": "NO_EXECUTE"}]));
+    assert_eq!(web["taints"], json!([{"key": "shop/night", "value": "", "effect": "NO_EXECUTE"}]));
     let launch = json!({"LaunchTemplateId": web["launchTemplate"]["id"], "Versions": [web["launchTemplate"]["version"]]});
     let launch = site.aws("ec2", "describe_launch_template_versions", launch)["LaunchTemplateVersions"][0].clone();
     let disk = &launch["LaunchTemplateData"]["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"];
@@ -256,10 +256,10 @@ fn removed(site: &Site, first: &Wanted) {
 
 /// Kills the command at these calls, one after the other, each time on top of what the earlier runs have left.
 #[track_caller]
-fn killed(site: &Site, arguments: &[&str], orders: &[(&str, u32, &str)]) {
-    for (action, nth, when) in orders {
-        let reached = site.killed_by(arguments, json!({"action": action, "nth": nth, "when": when}));
-        assert!(reached, "the run ended before {action} number {nth}");
+fn killed(site: &Site, arguments: &[&str], orders: &[(&str, &str, &str)]) {
+    for (action, contains, when) in orders {
+        let reached = site.killed_by(arguments, json!({"action": action, "contains": contains, "when": when}));
+        assert!(reached, "the run ended before {action} {contains}");
     }
 }
 
@@ -276,14 +276,15 @@ fn what_is_killed_between_the_stacks_is_finished_by_the_next_run() {
             &site,
             &create,
             &[
-                ("UpdateTerminationProtection", 1, "before"),
-                ("CreateAddon", 2, "after"),
-                ("CreateOpenIDConnectProvider", 1, "after"),
-                ("CreateChangeSet", 2, "after"),
-                ("ExecuteChangeSet", 1, "after"),
-                ("ExecuteChangeSet", 1, "before"),
-                ("UpdateTerminationProtection", 1, "before"),
-                ("CreatePodIdentityAssociation", 1, "after"),
+                ("UpdateTerminationProtection", "shop-cluster", "before"),
+                ("CreateAddon", "coredns", "after"),
+                ("CreateOpenIDConnectProvider", "", "after"),
+                ("CreateChangeSet", "shop-reader", "after"),
+                ("ExecuteChangeSet", "", "after"),
+                ("CreateChangeSet", "nodegroup-web", "after"),
+                ("ExecuteChangeSet", "", "before"),
+                ("UpdateTerminationProtection", "nodegroup-web", "before"),
+                ("CreatePodIdentityAssociation", "", "after"),
             ],
         );
         site.with_file("create", &first, &[]).ended(0);
@@ -300,10 +301,9 @@ fn what_is_killed_between_the_stacks_is_finished_by_the_next_run() {
             &site,
             &update,
             &[
-                ("CreateChangeSet", 1, "after"),
-                ("CreateChangeSet", 2, "after"),
-                ("ExecuteChangeSet", 1, "after"),
-                ("UpdateTerminationProtection", 1, "before"),
+                ("CreateChangeSet", "nodegroup-batch", "after"),
+                ("ExecuteChangeSet", "", "after"),
+                ("UpdateTerminationProtection", "nodegroup-batch", "before"),
             ],
         );
         site.with_file("update", &second, &[]).ended(0);
@@ -317,11 +317,11 @@ fn what_is_killed_between_the_stacks_is_finished_by_the_next_run() {
             &site,
             &delete,
             &[
-                ("UpdateTerminationProtection", 2, "after"),
-                ("DeleteStack", 2, "before"),
-                ("DeleteStack", 2, "after"),
-                ("DeleteOpenIDConnectProvider", 1, "after"),
-                ("DeleteStack", 1, "after"),
+                ("UpdateTerminationProtection", "nodegroup-web", "after"),
+                ("DeleteStack", "", "before"),
+                ("DeleteStack", "", "after"),
+                ("DeleteOpenIDConnectProvider", "", "after"),
+                ("DeleteStack", "shop-cluster", "after"),
             ],
         );
         let said = site.delete();
@@ -349,24 +349,31 @@ fn auto_mode_is_switched_on_changed_and_off() {
             let left = site.emulator.left().unwrap();
             assert_eq!(left.iter().any(|line| line.contains("AutoModeNodeRole")), enabled && !pools.is_null(), "{left:#?}");
         };
+        let logs = |wanted: Wanted| {
+            let mut more = wanted.more;
+            more["cloudWatch"] = json!({"clusterLogging": {"enableTypes": ["audit"]}});
+            Wanted { more, ..plain.clone() }
+        };
         let course = [
-            (auto(json!({"enabled": true})), true, json!(["general-purpose", "system"])),
-            (auto(json!({"enabled": true, "nodePools": ["system"]})), true, json!(["system"])),
-            (auto(json!({"enabled": true, "nodePools": []})), true, Value::Null),
-            (auto(json!({"enabled": false})), false, Value::Null),
-            (auto(json!({"enabled": true, "nodePools": ["general-purpose"]})), true, json!(["general-purpose"])),
+            (logs(auto(json!({"enabled": true}))), true, json!(["general-purpose", "system"])),
+            (logs(auto(json!({"enabled": true, "nodePools": []}))), true, Value::Null),
             (plain.clone(), false, Value::Null),
+            (auto(json!({"enabled": true, "nodePools": ["system"]})), true, json!(["system"])),
         ];
         for (step, (wanted, enabled, pools)) in course.into_iter().enumerate() {
             let command = if step == 0 { "create" } else { "update" };
             site.with_file(command, &wanted, &[]).ended(0);
             site.is_as(&wanted);
             is(enabled, pools);
-            site.with_file("drift", &wanted, &[]).ended(0);
-            let left = site.emulator.left().unwrap();
-            site.with_file("update", &wanted, &[]).ended(0);
-            assert_eq!(site.emulator.left().unwrap(), left);
+            let cluster = site.aws("eks", "describe_cluster", json!({"name": NAME}))["cluster"].clone();
+            let logged = cluster["logging"]["clusterLogging"].as_array().unwrap().iter().any(|setup| setup["enabled"] == true);
+            assert_eq!(logged, wanted.more.get("cloudWatch").is_some(), "step {step}: {}", cluster["logging"]);
         }
+        let left = site.emulator.left().unwrap();
+        let last = auto(json!({"enabled": true, "nodePools": ["system"]}));
+        site.with_file("update", &last, &[]).ended(0);
+        site.with_file("drift", &last, &[]).ended(0);
+        assert_eq!(site.emulator.left().unwrap(), left);
         site.delete().ended(0);
         assert_eq!(site.emulator.left().unwrap(), before);
     });

@@ -52,7 +52,8 @@ class Rule:
         if self.service not in ("*", call.service) or self.action not in ("*", call.action):
             return False
         if self.contains:
-            text = call.request.get_data(as_text=True) + call.request.full_path
+            # A form is read already, and its body with it.
+            text = " ".join([call.request.get_data(as_text=True), call.request.full_path, *call.request.form.values()])
             if self.contains not in text:
                 return False
         self.seen += 1

@@ -145,6 +145,11 @@ async fn node_groups_pod_identities_and_versions_are_read() {
             Reply::json(json!({"associations": [{"associationId": "a-1", "namespace": "n", "serviceAccount": "s"}]}))
         }
         "POST /clusters/shop/pod-identity-associations" => Reply::json(json!({"association": {"associationId": "a-2"}})),
+        "GET /clusters/shop/pod-identity-associations/a-2" => {
+            Reply::json(json!({"association": {"associationId": "a-2", "roleArn": "arn:r", "tags": {"k": "v"}, "createdAt": 1.5}}))
+        }
+        "POST /clusters/shop/pod-identity-associations/a-2" => Reply::json(json!({"association": {"associationId": "a-2"}})),
+        "GET /clusters/shop/pod-identity-associations/a-3" => not_found(),
         "GET /cluster-versions?maxResults=100" => Reply::json(json!({"clusterVersions": [
             {"clusterVersion": "1.34", "defaultVersion": true, "versionStatus": "STANDARD_SUPPORT", "releaseDate": 1.0}]})),
         other => panic!("{other}"),
@@ -158,6 +163,11 @@ async fn node_groups_pod_identities_and_versions_are_read() {
     let new = NewPodIdentity { namespace: "n", service_account: "s", role_arn: "arn:r", tags: &Default::default() };
     assert_eq!(session.create_pod_identity("shop", &new).await.unwrap(), "a-2");
     assert_eq!(body(&fake.seen()[3]), json!({"namespace": "n", "serviceAccount": "s", "roleArn": "arn:r"}));
+    let known = session.pod_identity("shop", "a-2").await.unwrap().unwrap();
+    assert_eq!((known.role_arn.as_str(), known.tags["k"].as_str()), ("arn:r", "v"));
+    assert_eq!(session.pod_identity("shop", "a-3").await.unwrap(), None);
+    session.update_pod_identity("shop", "a-2", "arn:other").await.unwrap();
+    assert_eq!(body(fake.seen().last().unwrap()), json!({"roleArn": "arn:other"}));
     assert!(session.cluster_versions().await.unwrap()[0].default_version);
 }
 

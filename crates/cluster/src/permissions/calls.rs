@@ -31,7 +31,10 @@ pub const CALLS: &[Call] = &[
     call("eks:ListClusters", &[Get, Create]),
     call("eks:DescribeClusterVersions", LOOK),
     call("eks:ListNodegroups eks:DescribeNodegroup eks:ListPodIdentityAssociations", ALL),
-    call("eks:DescribeAddonVersions eks:CreateAddon eks:UpdateAddon eks:CreatePodIdentityAssociation eks:TagResource", &[Create, Update]),
+    call(
+        "eks:DescribeAddonVersions eks:CreateAddon eks:UpdateAddon eks:CreatePodIdentityAssociation eks:DescribePodIdentityAssociation eks:UpdatePodIdentityAssociation eks:TagResource",
+        &[Create, Update],
+    ),
     call("eks:UpdateClusterConfig eks:UpdateClusterVersion", &[Create, Update]),
     call("eks:DescribeUpdate eks:DeleteAddon", DO),
     call("cloudformation:DescribeStacks cloudformation:ListStacks cloudformation:GetTemplate cloudformation:ListStackResources", ALL),

@@ -269,7 +269,12 @@ impl<'a> View<'a> {
             Some(wanted) => Cow::Owned(overlay::overlaid(world, wanted.template)),
             None => Cow::Borrowed(world),
         };
-        let faces = faces(cluster, &after);
+        let mut faces = faces(cluster, &after);
+        if wanted.is_some() && after.cluster.is_some() {
+            // EKS takes its interfaces out of subnets that it is no longer given.
+            let given = network::control_plane_subnets(cluster, &after);
+            faces.retain(|face| given.is_empty() || given.contains(&face.subnet));
+        }
         Self { cluster, world: after, before: world, wanted, faces }
     }
 

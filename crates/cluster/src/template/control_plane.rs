@@ -28,12 +28,13 @@ pub(super) fn add(draft: &mut Draft<'_>, groups: &Groups) {
         .set("BootstrapSelfManagedAddons", false)
         .set("ResourcesVpcConfig", network(draft, groups))
         .set_some("RemoteNetworkConfig", remote_networks(draft))
-        .set_some("Logging", logging(config))
+        .set_some("Logging", logging(draft))
         .set_some("EncryptionConfig", encryption(config));
     resource = auto_mode(draft, resource);
     let support = &config.upgrade_policy.support_type;
     let upgrade = (!support.is_empty()).then(|| Value::object([("SupportType", Value::from(support))]));
-    let shift = (config.zonal_shift_config.enabled == Some(true)).then(|| Value::object([("Enabled", Value::from(true))]));
+    let shift = config.zonal_shift_config.enabled == Some(true);
+    let shift = (shift || had(draft, "ZonalShiftConfig")).then(|| Value::object([("Enabled", Value::from(shift))]));
     let tier = &config.control_plane_scaling_config.tier;
     let scaling = (!tier.is_empty()).then(|| Value::object([("Tier", Value::from(tier))]));
     resource =
@@ -55,7 +56,8 @@ fn service_role(draft: &mut Draft<'_>) -> Value {
         if iam.vpc_resource_controller_policy != Some(false) {
             policies.push("AmazonEKSVPCResourceController");
         }
-        if draft.cluster.auto_mode() {
+        // Where it was on, EKS needs them to take its nodes away, and CloudFormation changes the role before the cluster.
+        if draft.cluster.auto_mode() || had(draft, "ComputeConfig") {
             let more =
                 ["AmazonEKSComputePolicy", "AmazonEKSBlockStoragePolicy", "AmazonEKSLoadBalancingPolicy", "AmazonEKSNetworkingPolicy"];
             policies.extend(more);
@@ -141,18 +143,23 @@ fn had_networks(draft: &Draft<'_>) -> (bool, bool) {
     let some = |networks: &[crate::world::LiveCidrs]| networks.iter().any(|network| !network.cidrs.is_empty());
     let live = draft.world.cluster.as_ref().and_then(|cluster| cluster.remote_network_config.as_ref());
     let live = live.map_or((false, false), |live| (some(&live.remote_node_networks), some(&live.remote_pod_networks)));
-    let template = draft.world.deployed.as_ref().map(|deployed| &deployed.template_body);
-    let deployed = |key: &str| {
-        template.is_some_and(|body| body.pointer(&format!("/Resources/ControlPlane/Properties/RemoteNetworkConfig/{key}")).is_some())
-    };
+    let deployed = |key: &str| had(draft, &format!("RemoteNetworkConfig/{key}"));
     (live.0 || deployed("RemoteNodeNetworks"), live.1 || deployed("RemotePodNetworks"))
 }
 
-fn logging(config: &ClusterConfig) -> Option<Value> {
-    let types = log_types(config);
+/// Whether the deployed template has a property of the cluster. EKS takes one that is absent for "as before", so what is to be off has
+/// to be said from then on.
+fn had(draft: &Draft<'_>, property: &str) -> bool {
+    let deployed = draft.world.deployed.as_ref().map(|deployed| &deployed.template_body);
+    deployed.is_some_and(|body| body.pointer(&format!("/Resources/ControlPlane/Properties/{property}")).is_some())
+}
+
+fn logging(draft: &Draft<'_>) -> Option<Value> {
+    let types = log_types(&draft.cluster.config);
     let types = types.iter().map(|name| Value::object([("Type", Value::from(*name))])).collect::<Vec<_>>();
-    let enabled = Value::object([("EnabledTypes", Value::List(types.clone()))]);
-    (!types.is_empty()).then(|| Value::object([("ClusterLogging", enabled)]))
+    let wanted = !types.is_empty() || had(draft, "Logging");
+    let enabled = Value::object([("EnabledTypes", Value::List(types))]);
+    wanted.then(|| Value::object([("ClusterLogging", enabled)]))
 }
 
 /// Logs that are wanted, each by name.
@@ -169,11 +176,14 @@ fn encryption(config: &ClusterConfig) -> Option<Value> {
 
 /// What Auto Mode adds to the cluster, and Kubernetes' own networks, which it shares a property with.
 fn auto_mode(draft: &mut Draft<'_>, mut resource: Resource) -> Resource {
-    let on = || Value::object([("Enabled", Value::from(true))]);
+    let on = draft.cluster.auto_mode();
     let mut kubernetes = Vec::new();
-    if draft.cluster.auto_mode() {
-        resource = resource.set("ComputeConfig", compute(draft)).set("StorageConfig", Value::object([("BlockStorage", on())]));
-        kubernetes.push(("ElasticLoadBalancing", on()));
+    // EKS takes all three on, or all three off.
+    if on || had(draft, "ComputeConfig") {
+        let switch = || Value::object([("Enabled", Value::from(on))]);
+        let compute = if on { compute(draft) } else { switch() };
+        resource = resource.set("ComputeConfig", compute).set("StorageConfig", Value::object([("BlockStorage", switch())]));
+        kubernetes.push(("ElasticLoadBalancing", switch()));
     }
     let said = &draft.cluster.config.kubernetes_network_config;
     if let Some(services) = draft.cluster.service_cidr {

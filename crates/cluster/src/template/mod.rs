@@ -46,6 +46,18 @@ pub struct StackPlan {
     pub findings: Vec<Finding>,
 }
 
+impl StackPlan {
+    /// The template for a stack that is there, by the template that it has.
+    pub fn over(&self, deployed: &serde_json::Value) -> Template {
+        match self.purpose {
+            Purpose::NodeGroup => node_group::over(self.template.clone(), deployed),
+            Purpose::Cluster | Purpose::Hybrid | Purpose::AccessEntry | Purpose::ServiceAccount | Purpose::PodIdentity => {
+                self.template.clone()
+            }
+        }
+    }
+}
+
 /// What a stack is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {

@@ -6,6 +6,7 @@ use super::cfn::{Resource, Template, Value};
 use super::document::{PRINCIPALS, document, managed, principals, trust};
 use super::{Purpose, StackPlan, plan};
 use crate::config::ManagedNodeGroup;
+use crate::difference::canonical_at;
 use crate::resolve::{Cluster, ClusterSubnet};
 use crate::world::World;
 
@@ -36,6 +37,28 @@ fn stack(cluster: &Cluster, group: &ManagedNodeGroup, world: &World) -> StackPla
     let mut stack = plan(cluster, format!("eksctl-{name}-nodegroup-{}", group.name), Purpose::NodeGroup, template);
     stack.tags.extend(group_tags(group));
     stack
+}
+
+/// Where the template of a group names the launch template.
+const LAUNCH: &str = "/Resources/ManagedNodeGroup/Properties/LaunchTemplate/Version";
+
+/// The template over one that is deployed. Without a version a group goes by the launch template's default one, which is the first: as soon
+/// as another one is made, its number has to be said, or nodes stay as they are.
+pub(super) fn over(mut template: Template, deployed: &serde_json::Value) -> Template {
+    let data = |template: &serde_json::Value| {
+        let data = template.pointer("/Resources/LaunchTemplate/Properties/LaunchTemplateData");
+        data.map(|data| canonical_at(data, "LaunchTemplateData"))
+    };
+    if (deployed.pointer(LAUNCH).is_some() || data(deployed) != data(&template.to_json()))
+        && let Some(group) = template.resources.remove("ManagedNodeGroup")
+    {
+        let launch = [
+            ("Id", Value::Ref("LaunchTemplate".to_owned())),
+            ("Version", Value::attribute("LaunchTemplate", "LatestVersionNumber")),
+        ];
+        template.add("ManagedNodeGroup", group.set("LaunchTemplate", Value::object(launch)));
+    }
+    template
 }
 
 /// eksctl's tags of a group, and the file's.

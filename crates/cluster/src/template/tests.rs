@@ -340,3 +340,54 @@ fn a_template_is_the_same_bytes_every_time() {
     let first = render();
     assert!((0..100).all(|_| render() == first));
 }
+
+/// EKS takes what is absent for "as before", so what a stack has switched on stays in it, as off.
+#[test]
+fn what_is_no_longer_wanted_is_switched_off_in_so_many_words() {
+    let mut config = hybrid("");
+    config.auto_mode_config.enabled = Some(true);
+    config.zonal_shift_config.enabled = Some(true);
+    config.cloud_watch.cluster_logging.enable_types = vec!["audit".to_owned()];
+    let on = template(&config, &Annotations::default());
+    assert_eq!(property(&on, "ControlPlane", "/ComputeConfig/Enabled"), true);
+    let world = World { deployed: Some(crate::world::Deployed { template_body: on, ..Default::default() }), ..World::default() };
+    let (off, _) = made(&hybrid(""), &Annotations::default(), &world);
+    let never = template(&hybrid(""), &Annotations::default());
+    for (pointer, expected) in [
+        ("/ComputeConfig", json!({"Enabled": false})),
+        ("/StorageConfig", json!({"BlockStorage": {"Enabled": false}})),
+        ("/KubernetesNetworkConfig", json!({"ElasticLoadBalancing": {"Enabled": false}})),
+        ("/ZonalShiftConfig", json!({"Enabled": false})),
+        ("/Logging/ClusterLogging/EnabledTypes", json!([])),
+    ] {
+        assert_eq!(property(&off, "ControlPlane", pointer), &expected, "{pointer}");
+        assert!(property(&never, "ControlPlane", pointer).as_object().is_none_or(serde_json::Map::is_empty), "{pointer}");
+    }
+    let policies = property(&off, "ServiceRole", "/ManagedPolicyArns").to_string();
+    assert!(policies.contains("AmazonEKSComputePolicy"), "EKS has to take its nodes away: {policies}");
+    assert_eq!(off["Resources"].get("AutoModeNodeRole"), None);
+}
+
+#[test]
+fn a_group_names_the_version_of_its_launch_template_as_soon_as_there_is_another() {
+    let mut config = hybrid("");
+    config.managed_node_groups = vec![ManagedNodeGroup { name: "cloud".to_owned(), ..ManagedNodeGroup::default() }];
+    let plan = |config: &ClusterConfig| {
+        let cluster = resolve(config, &Annotations::default(), &World::default()).unwrap();
+        stacks(&cluster, &World::default()).swap_remove(1)
+    };
+    let first = plan(&config).template.to_json();
+    config.managed_node_groups[0].desired_capacity = Some(5);
+    let version = |config: &ClusterConfig, deployed: &Json| {
+        let template = plan(config).over(deployed);
+        assert_eq!(template.check(), []);
+        let template = template.to_json();
+        (template.pointer("/Resources/ManagedNodeGroup/Properties/LaunchTemplate/Version").cloned(), template)
+    };
+    assert_eq!(version(&config, &first).0, None, "its nodes stay what they are");
+    config.managed_node_groups[0].volume_size = Some(200);
+    let latest = Some(json!({"Fn::GetAtt": ["LaunchTemplate", "LatestVersionNumber"]}));
+    let (said, second) = version(&config, &first);
+    assert_eq!(said, latest);
+    assert_eq!(version(&config, &second).0, latest, "and it stays said");
+}

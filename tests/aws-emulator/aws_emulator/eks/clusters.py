@@ -83,6 +83,7 @@ class Clusters:
         for key in ("encryptionConfig", "zonalShiftConfig", "computeConfig", "storageConfig", "controlPlaneScalingConfig"):
             if params.get(key):
                 said[key] = params[key]
+        auto_mode(said)
         remote = params.get("remoteNetworkConfig")
         if remote and (remote.get("remoteNodeNetworks") or remote.get("remotePodNetworks")):
             said["remoteNetworkConfig"] = self._remote(region, said, remote)
@@ -249,6 +250,21 @@ def _kubernetes_network(region: str, vpc: str, wanted: dict[str, Any]) -> dict[s
         service = next(free, _SERVICE_CIDRS[0])
     balancing = wanted.get("elasticLoadBalancing") or {"enabled": False}
     return {"serviceIpv4Cidr": service, "ipFamily": wanted.get("ipFamily") or "ipv4", "elasticLoadBalancing": balancing}
+
+
+def auto_mode(said: dict[str, Any]) -> None:
+    """Refuses Auto Mode by halves."""
+    compute = said.get("computeConfig") or {}
+    on = {
+        bool(compute.get("enabled")),
+        bool(((said.get("storageConfig") or {}).get("blockStorage") or {}).get("enabled")),
+        bool((said["kubernetesNetworkConfig"].get("elasticLoadBalancing") or {}).get("enabled")),
+    }
+    if len(on) != 1:
+        names = "computeConfig, kubernetesNetworkConfig, and blockStorage"
+        raise bad_parameter(f"For EKS Auto Mode, please ensure that all required configs, including {names} are all either fully enabled or fully disabled.")
+    if compute.get("nodeRoleArn") and not compute.get("nodePools"):
+        raise bad_parameter("When Compute Config nodeRoleArn is not null or empty, nodePool value(s) must be provided.")
 
 
 def _logging(wanted: dict[str, Any] | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import networks
-from .clusters import Clusters, logging
+from .clusters import Clusters, auto_mode, logging
 from .store import Cluster, bad_parameter, bad_request, new_update
 
 # Kind of update by the member of the request that asks for it.
@@ -29,9 +29,8 @@ class Config(Clusters):
         """UpdateClusterConfig."""
         cluster = self._updatable(region, params["name"])
         wanted = {key: value for key, value in params.items() if key not in ("name", "clientRequestToken") and value is not None}
-        # Auto Mode is changed by three members at once.
         if {"computeConfig", "storageConfig", "kubernetesNetworkConfig"} >= set(wanted) and "computeConfig" in wanted:
-            return self._simple(cluster, "computeConfig", wanted)
+            return self._auto_mode(cluster, wanted)
         if len(wanted) != 1:
             text = "Only one type of update can be allowed." if wanted else "No update was requested"
             raise bad_parameter(text)
@@ -54,6 +53,14 @@ class Config(Clusters):
         kind, param = _KINDS[key]
         update = new_update(kind, {param: json.dumps(wanted[key])})
         return {"update": self.start_update(cluster, update, lambda: cluster.said.update(copy.deepcopy(wanted)))}
+
+    def _auto_mode(self, cluster: Cluster, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Three members, which are on or off together."""
+        network = copy.deepcopy(cluster.said["kubernetesNetworkConfig"])
+        network.update(wanted.get("kubernetesNetworkConfig") or {})
+        new = {**wanted, "kubernetesNetworkConfig": network}
+        auto_mode({key: new.get(key, cluster.said.get(key)) for key in ("computeConfig", "storageConfig", "kubernetesNetworkConfig")})
+        return self._simple(cluster, "computeConfig", new)
 
     def _remote_config(self, cluster: Cluster, value: dict[str, Any]) -> dict[str, Any]:
         """Both lists empty take the remote networks away; a list that is absent stays as it is."""

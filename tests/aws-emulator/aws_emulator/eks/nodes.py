@@ -57,6 +57,8 @@ class Nodes(Addons):
         for key in ("launchTemplate", "diskSize", "remoteAccess", "nodeRepairConfig"):
             if params.get(key):
                 group[key] = params[key]
+        if params.get("launchTemplate"):
+            group["launchTemplate"] = _launch(region, params["launchTemplate"])
         cluster.nodegroups[name] = group
 
         def created() -> None:
@@ -101,8 +103,31 @@ class Nodes(Addons):
             for label in labels.get("removeLabels") or []:
                 group["labels"].pop(label, None)
             taints = params.get("taints") or {}
-            going = [taint["key"] for taint in (taints.get("removeTaints") or []) + (taints.get("addOrUpdateTaints") or [])]
-            group["taints"] = [taint for taint in group["taints"] if taint["key"] not in going] + (taints.get("addOrUpdateTaints") or [])
+            added = taints.get("addOrUpdateTaints") or []
+            # A key may be there once for each effect.
+            going = [(taint["key"], taint["effect"]) for taint in (taints.get("removeTaints") or []) + added]
+            group["taints"] = [taint for taint in group["taints"] if (taint["key"], taint["effect"]) not in going] + added
+            group["status"], update["status"] = "ACTIVE", "Successful"
+
+        self.world.later(self.world.delay, done)
+        return {"update": {key: value for key, value in update.items() if key != "of"}}
+
+    def update_nodegroup_version(self, region: str, params: dict[str, Any]) -> dict[str, Any]:
+        """UpdateNodegroupVersion: nodes are made anew, by another image or another version of the launch template."""
+        cluster, group = self._group(region, params)
+        if group["status"] != "ACTIVE":
+            raise in_use(f"Nodegroup cannot be updated as it is currently not in Active state: {group['status']}")
+        launch = _launch(region, params["launchTemplate"]) if params.get("launchTemplate") else None
+        if launch and launch["id"] != group.get("launchTemplate", {}).get("id"):
+            raise bad_parameter("You cannot update a nodegroup to use a different launch template")
+        update = {**new_update("VersionUpdate", {}), "of": group["nodegroupName"]}
+        cluster.updates[update["id"]] = update
+        group["status"] = "UPDATING"
+
+        def done() -> None:
+            if launch:
+                group["launchTemplate"] = launch
+            group["version"] = params.get("version") or cluster.said["version"]
             group["status"], update["status"] = "ACTIVE", "Successful"
 
         self.world.later(self.world.delay, done)
@@ -178,6 +203,19 @@ class Nodes(Addons):
         cluster, one = self._identity(region, params)
         cluster.identities.pop(one["associationId"])
         return {"association": copy.deepcopy(one)}
+
+
+def _launch(region: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """A launch template with the version that it stands for: the default one where none is said."""
+    backend = networks.backend(region)
+    try:
+        template = backend.get_launch_template(wanted["id"]) if "id" in wanted else backend.get_launch_template_by_name(wanted["name"])
+    except Exception:
+        raise bad_parameter(f"The launch template {wanted.get('id') or wanted.get('name')} does not exist") from None
+    version = wanted.get("version") or str(template.default_version_number)
+    if not version.isdecimal() or int(version) > template.latest_version_number:
+        raise bad_parameter(f"The specified launch template version {version} does not exist")
+    return {"id": template.id, "name": template.name, "version": version}
 
 
 def _role(region: str, arn: str) -> None:

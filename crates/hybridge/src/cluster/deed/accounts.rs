@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use hybridge_aws::eks::NewPodIdentity;
 use hybridge_cluster::config::ClusterConfig;
 use hybridge_cluster::kubeconfig::merged;
 use hybridge_cluster::world::{LiveCluster, Stack};
@@ -34,33 +33,6 @@ struct Account {
 }
 
 impl Deed {
-    /// Gives service accounts their roles by Pod Identity.
-    pub(in crate::cluster) async fn pod_identities(&self, config: &ClusterConfig) -> Done<Vec<String>> {
-        let wanted = &config.iam.pod_identity_associations;
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let there = self.session.pod_identities(&self.cluster).await?;
-        let mut done = Vec::new();
-        for association in wanted {
-            let (namespace, name) = (&association.namespace, &association.service_account_name);
-            if there.iter().any(|there| there.namespace == *namespace && there.service_account == *name) {
-                continue;
-            }
-            let stack = format!("eksctl-{}-podidentityrole-{namespace}-{name}", self.cluster);
-            let role = self.role(&association.role_arn, &stack).await?;
-            self.touch();
-            let tags = config.metadata.tags.iter().chain(&association.tags).map(|(key, value)| (key.clone(), value.clone())).collect();
-            let new = NewPodIdentity { namespace, service_account: name, role_arn: &role, tags: &tags };
-            match self.session.create_pod_identity(&self.cluster, &new).await {
-                // Somebody else was quicker, or our first answer was lost.
-                Err(error) if error.code() == Some("ResourceInUseException") => {}
-                result => done.push(format!("made Pod Identity association {} of {namespace}/{name}", result?)),
-            }
-        }
-        Ok(done)
-    }
-
     /// Makes service accounts in Kubernetes. Where the API cannot be reached from here, that is told, and nothing else stops for it.
     pub(in crate::cluster) async fn service_accounts(
         &self,
@@ -98,7 +70,7 @@ impl Deed {
     }
 
     /// A role's ARN: the one that is given, or that of a stack of ours.
-    async fn role(&self, given: &str, stack: &str) -> Done<String> {
+    pub(in crate::cluster) async fn role(&self, given: &str, stack: &str) -> Done<String> {
         if !given.is_empty() {
             return Ok(given.to_owned());
         }

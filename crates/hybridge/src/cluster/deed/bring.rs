@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hybridge_aws::cloudformation::ChangeSet;
 use hybridge_cluster::course::leaving::{Kind, kind};
+use hybridge_cluster::course::{Standing, standing};
 use hybridge_cluster::difference::difference;
 use hybridge_cluster::template::Purpose;
 use hybridge_cluster::world::{Stack, World};
@@ -55,24 +56,49 @@ pub(in crate::cluster) fn has_tags(stack: &Stack, tags: &BTreeMap<String, String
         && stack.tags.iter().all(|tag| tag.key.starts_with("aws:") || tags.get(&tag.key) == Some(&tag.value))
 }
 
+/// Whether making a stack has not come to its end: then it is made, not changed.
+fn is_unfinished(standing: Standing) -> bool {
+    match standing {
+        Standing::Absent | Standing::Reviewed | Standing::Creating | Standing::RollingBack | Standing::RolledBack => true,
+        Standing::Broken
+        | Standing::Stable
+        | Standing::Updating
+        | Standing::UpdateRollingBack
+        | Standing::UpdateBroken
+        | Standing::UpdateStuck
+        | Standing::Deleting
+        | Standing::DeleteFailed
+        | Standing::Unknown => false,
+    }
+}
+
 impl Deed {
     /// Makes a stack, or changes it where it differs. None: it was as wanted.
     async fn bring(&self, draft: &Draft) -> Done<Option<String>> {
         let name = &draft.plan.name;
         let purpose = draft.plan.purpose.name();
-        let Some(stack) = self.stack(name).await? else {
+        let there = self.stack(name).await?;
+        let made = there.as_ref().is_some_and(|stack| !is_unfinished(standing(&stack.stack_status)));
+        let Some(stack) = there.filter(|_| made) else {
             self.make_protected(draft).await?;
             return Ok(Some(format!("made stack {name} ({purpose})")));
         };
         let tags = tags(&stack, &draft.plan.tags);
         let deployed = self.session.template(name).await?.unwrap_or_default();
-        let is_done = hybridge_cluster::course::standing(&stack.stack_status) == hybridge_cluster::course::Standing::Stable;
-        if is_done && difference(&deployed, &draft.plan.template.to_json()).is_empty() && has_tags(&stack, &tags) {
-            return Ok(None);
-        }
-        let wish = Wish { tags: &tags, ..draft.wish() };
-        let changed = self.change(&wish, &refused).await?;
-        Ok(changed.then(|| format!("changed stack {name} ({purpose})")))
+        let template = draft.plan.over(&deployed);
+        let is_done = standing(&stack.stack_status) == Standing::Stable;
+        let changed = if is_done && difference(&deployed, &template.to_json()).is_empty() && has_tags(&stack, &tags) {
+            false
+        } else {
+            self.change(&Wish { tags: &tags, body: &template.render(), ..draft.wish() }, &refused).await?
+        };
+        // An earlier run may have been killed before it came to that.
+        let protected = self.protect(&stack, draft.plan.termination_protection).await?;
+        Ok(match (changed, protected) {
+            (true, _) => Some(format!("changed stack {name} ({purpose})")),
+            (false, true) => Some(format!("protected stack {name} ({purpose}) from deletion")),
+            (false, false) => None,
+        })
     }
 
     /// Does the same for some stacks at once.

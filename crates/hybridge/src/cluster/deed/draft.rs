@@ -64,12 +64,14 @@ impl Deed {
         Ok(made)
     }
 
-    async fn protect(&self, stack: &Stack, protect: bool) -> Done<()> {
-        if protect && !stack.enable_termination_protection {
+    /// Protects a stack from deletion if that is wanted; whether it was not so.
+    pub(in crate::cluster) async fn protect(&self, stack: &Stack, protect: bool) -> Done<bool> {
+        let lacking = protect && !stack.enable_termination_protection;
+        if lacking {
             self.touch();
             self.session.update_termination_protection(&stack.stack_name, true).await?;
         }
-        Ok(())
+        Ok(lacking)
     }
 
     /// Does something for some stacks at once. One that fails does not stop others; all failures are told together.

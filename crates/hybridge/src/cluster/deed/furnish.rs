@@ -61,7 +61,7 @@ impl Deed {
         report.done.extend(self.retention(&config.cloud_watch.cluster_logging).await?);
         report.done.extend(self.stacks(&of(&prepared.drafts, Purpose::NodeGroup), there).await?);
         report.done.extend(self.addons(&late, Making { nodes, ..making }).await?);
-        report.done.extend(self.pod_identities(config).await?);
+        report.done.extend(self.pod_identities(config, there).await?);
         let accounts = self.service_accounts(config, live, profile).await?;
         report.done.extend(accounts.done);
         report.open.extend(accounts.open);

@@ -11,6 +11,7 @@ pub(super) mod checks;
 pub(super) mod draft;
 pub(super) mod drain;
 pub(super) mod furnish;
+pub(super) mod identities;
 pub(super) mod kubeconfig;
 pub(super) mod logs;
 pub(super) mod look;

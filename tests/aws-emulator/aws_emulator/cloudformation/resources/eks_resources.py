@@ -10,6 +10,9 @@ from ...eks.service import Eks
 from ...errors import AwsError
 from .base import Handler, Place, true
 
+# EKS API, `LogType`.
+LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+
 
 def _lower(value: Any) -> Any:
     """Property names as EKS's API has them."""
@@ -60,8 +63,10 @@ class Cluster(OfEks):
         params: dict[str, Any] = {key: value for key, value in _lower(properties).items() if key != "tags"}
         params.setdefault("name", place.name(100))
         if "logging" in params:
-            types = params["logging"].get("clusterLogging", {}).get("enabledTypes", [])
-            params["logging"] = {"clusterLogging": [{"enabled": True, "types": [one["type"] for one in types]}]}
+            types = [one["type"] for one in params["logging"].get("clusterLogging", {}).get("enabledTypes", [])]
+            others = [kind for kind in LOGS if kind not in types]
+            setups = [{"enabled": True, "types": types}, {"enabled": False, "types": others}]
+            params["logging"] = {"clusterLogging": [setup for setup in setups if setup["types"]]}
         params["tags"] = place.tags(properties)
         return params
 
@@ -114,9 +119,16 @@ class Cluster(OfEks):
         if remote != {key: (live.get("remoteNetworkConfig") or {}).get(key) or [] for key in remote}:
             yield "UpdateClusterConfig", {"remoteNetworkConfig": remote}
         yield from self._vpc_updates(live["resourcesVpcConfig"], old["resourcesVpcConfig"], new["resourcesVpcConfig"])
-        for key in ("logging", "upgradePolicy", "zonalShiftConfig", "deletionProtection", "controlPlaneScalingConfig", "computeConfig"):
+        for key in ("logging", "upgradePolicy", "zonalShiftConfig", "deletionProtection", "controlPlaneScalingConfig"):
             if key in new and old.get(key) != new[key] and live.get(key) != new[key]:
                 yield "UpdateClusterConfig", {key: new[key]}
+        # What is absent stays as it is, as the properties of Auto Mode do, too.
+        auto = {key: new[key] for key in ("computeConfig", "storageConfig") if key in new}
+        balancing = (new.get("kubernetesNetworkConfig") or {}).get("elasticLoadBalancing")
+        if balancing is not None:
+            auto["kubernetesNetworkConfig"] = {"elasticLoadBalancing": balancing}
+        if auto and any(old.get(key) != new[key] for key in auto):
+            yield "UpdateClusterConfig", auto
 
     def _vpc_updates(self, live: dict[str, Any], old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         for keys in (("endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs"), ("subnetIds", "securityGroupIds"), ("controlPlaneEgressMode",)):
@@ -225,11 +237,24 @@ class Nodegroup(OfEks):
         return {"Arn": group["nodegroupArn"], "NodegroupName": group["nodegroupName"], "ClusterName": group["clusterName"], "Id": physical}
 
     def update(self, place: Place, physical: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[None] | None:
+        return self._update(place, physical, old, new)
+
+    def _update(self, place: Place, physical: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[None]:
+        """What the group is told, then what its nodes are made of: they are made anew."""
         params: dict[str, Any] = {key: _lower(new[name]) for key, name in (("scalingConfig", "ScalingConfig"), ("updateConfig", "UpdateConfig")) if name in new}
         before, after = old.get("Labels") or {}, new.get("Labels") or {}
         params["labels"] = {"addOrUpdateLabels": after, "removeLabels": [key for key in before if key not in after]}
+        had, wanted = _lower(old.get("Taints") or []), _lower(new.get("Taints") or [])
+        kept = [(taint["key"], taint["effect"]) for taint in wanted]
+        gone = [taint for taint in had if (taint["key"], taint["effect"]) not in kept]
+        params["taints"] = {key: taints for key, taints in (("addOrUpdateTaints", wanted), ("removeTaints", gone)) if taints}
         self.call(place, "UpdateNodegroupConfig", {**self._key(physical), **params})
-        return None
+        while not self.ready(place, physical, new):
+            yield
+        launch = new.get("LaunchTemplate")
+        if launch != old.get("LaunchTemplate") or new.get("Version") != old.get("Version"):
+            version = {"version": new["Version"]} if new.get("Version") else {}
+            self.call(place, "UpdateNodegroupVersion", {**self._key(physical), **version, "launchTemplate": _lower(launch)})
 
     def delete(self, place: Place, physical: str, properties: dict[str, Any]) -> None:
         self.call(place, "DeleteNodegroup", self._key(physical))
