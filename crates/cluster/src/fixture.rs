@@ -155,6 +155,7 @@ pub(crate) fn world() -> World {
             iam_role: "hybrid".into(),
             ip_address: NODE.to_string(),
             computer_name: "press-7".into(),
+            tags: Vec::new(),
         }],
         activations: vec![Activation {
             activation_id: "activation-1".into(),

@@ -57,6 +57,10 @@ pub struct Leaving {
     pub machines: Vec<ManagedInstance>,
     /// Activations that are deleted.
     pub activations: Vec<Activation>,
+    /// Machines that carry a role of the cluster's nodes and came in otherwise: they stay.
+    pub other_machines: Vec<ManagedInstance>,
+    /// Activations with such a role that others made: they stay.
+    pub other_activations: Vec<Activation>,
     /// Hybrid nodes that are still there; none: Kubernetes could not be asked.
     pub nodes: Option<Vec<KubeNode>>,
 }
@@ -83,14 +87,19 @@ impl Leaving {
         let arn = world.cluster.as_ref().map_or("", |live| live.arn.as_str());
         let made_role = made_role(world, cluster);
         let of_made_role = |role: &str| made_role.as_deref().is_some_and(|made| role.rsplit('/').next() == Some(made));
-        leaving.activations =
-            world.activations.iter().filter(|activation| is_ours(activation, arn) || of_made_role(&activation.iam_role)).cloned().collect();
-        let came = |machine: &&ManagedInstance| {
-            machine.instance_id.starts_with("mi-")
-                && (of_made_role(&machine.iam_role)
-                    || leaving.activations.iter().any(|activation| activation.activation_id == machine.activation_id))
+        (leaving.activations, leaving.other_activations) = world
+            .activations
+            .iter()
+            .cloned()
+            .partition(|activation| is_ours(&activation.tags, arn) || of_made_role(&activation.iam_role));
+        // An activation may be gone long before its machines, which keep its tags.
+        let came = |machine: &ManagedInstance| {
+            of_made_role(&machine.iam_role)
+                || is_ours(&machine.tags, arn)
+                || leaving.activations.iter().any(|activation| activation.activation_id == machine.activation_id)
         };
-        leaving.machines = world.managed_instances.iter().filter(came).cloned().collect();
+        let machines = world.managed_instances.iter().filter(|machine| machine.instance_id.starts_with("mi-"));
+        (leaving.machines, leaving.other_machines) = machines.cloned().partition(came);
         leaving
     }
 
@@ -168,8 +177,9 @@ mod tests {
     #[test]
     fn machines_go_by_the_role_that_the_stack_made_or_by_an_activation_of_ours() {
         let arn = "arn:aws:eks:eu-central-1:111122223333:cluster/shop";
-        let tags = crate::handover::activation::tags("shop", arn).into_iter().map(|(key, value)| Tag { key, value }).collect();
-        let ours = Activation { activation_id: "a-ours".into(), iam_role: "shared".into(), tags, ..Activation::default() };
+        let tags: Vec<Tag> = crate::handover::activation::tags("shop", arn).into_iter().map(|(key, value)| Tag { key, value }).collect();
+        let ours =
+            Activation { activation_id: "a-ours".into(), iam_role: "shared".into(), tags: tags.clone(), ..Activation::default() };
         let theirs = Activation { activation_id: "a-theirs".into(), iam_role: "shared".into(), ..Activation::default() };
         let made = StackResource {
             logical_resource_id: "HybridNodesSSMRole".into(),
@@ -184,12 +194,17 @@ mod tests {
                 machine("mi-2", "shared", "a-ours"),
                 machine("mi-3", "shared", "a-theirs"),
                 machine("i-4", "eksctl-shop-cluster-HybridNodesSSMRole-1", ""),
+                ManagedInstance { tags: tags.clone(), ..machine("mi-5", "shared", "a-gone") },
+                ManagedInstance { tags: tags[..1].into(), ..machine("mi-6", "shared", "") },
             ],
             activations: vec![ours, theirs],
             ..World::default()
         };
         let leaving = Leaving::of("shop", &world);
-        assert_eq!(leaving.machines.iter().map(|machine| machine.instance_id.as_str()).collect::<Vec<_>>(), ["mi-1", "mi-2"]);
-        assert_eq!(leaving.activations.iter().map(|activation| activation.activation_id.as_str()).collect::<Vec<_>>(), ["a-ours"]);
+        let machines = |list: &[ManagedInstance]| list.iter().map(|machine| machine.instance_id.clone()).collect::<Vec<_>>();
+        assert_eq!(machines(&leaving.machines), ["mi-1", "mi-2", "mi-5"]);
+        assert_eq!(machines(&leaving.other_machines), ["mi-3", "mi-6"]);
+        let activations = |list: &[Activation]| list.iter().map(|one| one.activation_id.clone()).collect::<Vec<_>>();
+        assert_eq!((activations(&leaving.activations), activations(&leaving.other_activations)), (vec!["a-ours".into()], vec!["a-theirs".into()]));
     }
 }

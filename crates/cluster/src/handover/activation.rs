@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::Activation;
+use crate::world::{Activation, Tag};
 
 /// Tag of everything that belongs to a cluster; policies that let a node take itself out are limited by it (aws/eks-hybrid's samples).
 /// Machines that come with an activation inherit its tags.
@@ -59,9 +59,9 @@ pub fn role_name(arn: &str) -> Option<&str> {
     (head.starts_with("arn:") && !name.is_empty() && name.len() <= LONGEST_ROLE).then_some(name)
 }
 
-/// Whether we have made it, for this cluster.
-pub fn is_ours(activation: &Activation, cluster_arn: &str) -> bool {
-    let has = |key: &str, value: &str| activation.tags.iter().any(|tag| tag.key == key && tag.value == value);
+/// Whether these are tags of an activation that we have made for this cluster, or of a machine that came with one.
+pub fn is_ours(tags: &[Tag], cluster_arn: &str) -> bool {
+    let has = |key: &str, value: &str| tags.iter().any(|tag| tag.key == key && tag.value == value);
     has(MADE_BY, HANDOVER) && has(CLUSTER_ARN, cluster_arn)
 }
 
@@ -72,7 +72,7 @@ pub fn open<'a>(activations: &'a [Activation], cluster_arn: &str, now: f64) -> V
             && activation.expiration_date.is_none_or(|end| end > now)
             && activation.registrations_count < activation.registration_limit
     };
-    activations.iter().filter(|activation| is_ours(activation, cluster_arn)).filter(takes).collect()
+    activations.iter().filter(|activation| is_ours(&activation.tags, cluster_arn)).filter(takes).collect()
 }
 
 #[cfg(test)]

@@ -70,6 +70,9 @@ pub struct ManagedInstance {
     pub ip_address: String,
     /// Host name.
     pub computer_name: String,
+    /// The tags by which Systems Manager was asked for it, which it has; it does not tell others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
 }
 
 /// An activation of Systems Manager; its code is nowhere to be had.

@@ -94,6 +94,7 @@ async fn delete(deed: &Deed, asked: &Delete, world: &World) -> Done<Exit> {
     forget(deed, asked, world, &mut report);
     let mut left = leftovers::tell(deed, &known).await;
     left.extend(leaving.strangers.iter().map(|name| leftovers::stranger(name)));
+    left.extend(leftovers::of_others(&leaving));
     deed.screen.clear();
     tell::findings(&left);
     Ok(report.print(asked.output, "nothing was left to do"))
@@ -207,6 +208,12 @@ fn dry_run(asked: &Delete, leaving: &Leaving, world: &World, own: bool) -> Exit 
     }
     for name in &leaving.strangers {
         text.push_str(&format!("would leave:\n  stack {name}: its name is neither eksctl's nor ours\n"));
+    }
+    for activation in &leaving.other_activations {
+        text.push_str(&format!("would leave:\n  activation {}: others made it\n", activation.activation_id));
+    }
+    for machine in &leaving.other_machines {
+        text.push_str(&format!("would leave:\n  machine {} ({}): it came in otherwise\n", machine.instance_id, machine.computer_name));
     }
     tell::data(&text)
 }

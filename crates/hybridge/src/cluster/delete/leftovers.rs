@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hybridge_cluster::course::leaving::Leaving;
 use hybridge_cluster::world::{Interface, World};
 use hybridge_report::Finding;
 
@@ -100,4 +101,19 @@ pub(super) async fn tell(deed: &Deed, known: &Known) -> Vec<Finding> {
 pub(super) fn stranger(name: &str) -> Finding {
     Finding::warning("left.stack", format!("stack {name}"), "it names the cluster in its tags, and was made by somebody else")
         .fix(format!("aws cloudformation delete-stack --stack-name {name}"))
+}
+
+/// Machines and activations that carry a role of the cluster's nodes and are not ours: the role may serve others.
+pub(super) fn of_others(leaving: &Leaving) -> Vec<Finding> {
+    let activations = leaving.other_activations.iter().map(|one| {
+        let what = format!("others made it for the role {}, which the cluster's nodes have, too; it stays", one.iam_role);
+        Finding::warning("left.activation", format!("activation {}", one.activation_id), what)
+            .fix(format!("if nobody needs it: aws ssm delete-activation --activation-id {}", one.activation_id))
+    });
+    let machines = leaving.other_machines.iter().map(|one| {
+        let what = format!("it has the role {} and came with no activation of ours; it stays", one.iam_role);
+        Finding::warning("left.machine", format!("machine {}", one.instance_id), what)
+            .fix(format!("if nobody needs it: aws ssm deregister-managed-instance --instance-id {}", one.instance_id))
+    });
+    activations.chain(machines).collect()
 }
