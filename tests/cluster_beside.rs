@@ -4,6 +4,8 @@
 
 mod emulated;
 
+#[path = "cluster_beside/kubernetes.rs"]
+mod kubernetes;
 #[path = "cluster_beside/machines.rs"]
 mod machines;
 #[path = "cluster_beside/nodes.rs"]

@@ -12,7 +12,7 @@ const ARN: &str = "arn:aws:eks:us-west-2:123456789012:cluster/shop";
 
 impl Site {
     /// A role for machines that the user has made, with a path.
-    fn role(&self, name: &str) -> String {
+    pub(crate) fn role(&self, name: &str) -> String {
         let trust = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"Service": "ssm.amazonaws.com"}, "Action": "sts:AssumeRole",
         }]});
@@ -30,7 +30,7 @@ impl Site {
     }
 
     /// An activation of ours.
-    fn handed_over(&self, wanted: &Wanted, directory: &str) -> String {
+    pub(crate) fn handed_over(&self, wanted: &Wanted, directory: &str) -> String {
         let path = self.path(directory);
         let more = ["--dir", path.to_str().unwrap(), "--activation", "9", "--only", "node", "-o", "json"];
         let said = self.with_file("handover", wanted, &more).ended(0);
@@ -39,24 +39,24 @@ impl Site {
     }
 
     /// Somebody else's activation.
-    fn activation(&self, role: &str, tags: &Value) -> String {
+    pub(crate) fn activation(&self, role: &str, tags: &Value) -> String {
         let made = self.aws("ssm", "create_activation", json!({"IamRole": role, "RegistrationLimit": 9, "Tags": tags}));
         made["ActivationId"].as_str().unwrap().to_owned()
     }
 
-    fn come(&self, activation: &str, ids: &[&str]) {
+    pub(crate) fn come(&self, activation: &str, ids: &[&str]) {
         for id in ids {
             self.emulator.put_instance(&json!({"InstanceId": id, "ActivationId": activation, "PingStatus": "ConnectionLost"})).unwrap();
         }
     }
 
     /// What is left of one kind.
-    fn left_of(&self, kind: &str) -> BTreeSet<String> {
+    pub(crate) fn left_of(&self, kind: &str) -> BTreeSet<String> {
         let left = self.emulator.left().unwrap();
         left.iter().filter_map(|line| line.strip_prefix(&format!("{EMULATED_REGION} {kind} "))).map(str::to_owned).collect()
     }
 
-    fn with_named(&self, command: &str, more: &[&str]) -> Said {
+    pub(crate) fn with_named(&self, command: &str, more: &[&str]) -> Said {
         self.run(&[&[command, "--name", NAME, "--region", EMULATED_REGION], more].concat())
     }
 }

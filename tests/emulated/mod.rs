@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// Name of the cluster.
 pub(crate) const NAME: &str = "shop";
 
+/// Where AWS is.
+pub(crate) const ADDRESS: &str = "http://127.0.0.1";
+
 /// Longer than anything takes here, on two busy cores.
 const LONG: Duration = Duration::from_secs(90);
 
@@ -211,6 +214,8 @@ impl Site {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.ns.command(env!("CARGO_BIN_EXE_hybridge"));
         command.arg("cluster").args(arguments).env_clear().envs(self.emulator.environment());
+        // Tokens for Kubernetes name AWS's address: as it is signed, without the port that goes without saying.
+        command.env("AWS_ENDPOINT_URL", ADDRESS);
         command.env("HOME", self.directory.path()).env("HYBRIDGE_POLL_MS", "20");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -1,6 +1,7 @@
 //! Taking hybrid nodes out of the cluster: pods first, as their budgets allow.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Instant;
 
 use futures::StreamExt as _;
 use hybridge_cluster::world::{KubeNode, LiveCluster};
@@ -9,13 +10,11 @@ use hybridge_report::{Finding, chain};
 
 use super::Deed;
 use super::accounts::{WITHIN, connect};
-use super::pace::Pace;
+use super::pace::{Pace, drain_limit};
 use super::stop::{Done, Stop};
 
 /// Nodes at once: pods of one need places on the others.
 const AT_ONCE: usize = 2;
-/// For one node; pods end within 30 s unless they ask for more, and budgets hold some back for longer.
-const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Why a node was not drained.
 enum Trouble {
@@ -45,10 +44,10 @@ impl Deed {
     }
 
     async fn drain_one(&self, kube: &Kube, node: &KubeNode) -> Result<(), Trouble> {
-        let what = format!("node {} is being drained", node.name);
+        let what = format!("node {} is not drained, and nothing new is scheduled on it", node.name);
         self.screen.line(format_args!("node {}: moving its pods away", node.name));
         self.touch();
-        self.while_doing(what, async {
+        self.while_telling(what, async {
             if kube.cordon(&node.name, WITHIN).await.map_err(Trouble::Call)? {
                 self.empty(kube, node).await?;
             }
@@ -59,7 +58,8 @@ impl Deed {
 
     /// Asks for pods to be ended until none is left that can be moved.
     async fn empty(&self, kube: &Kube, node: &KubeNode) -> Result<(), Trouble> {
-        let begun = Instant::now();
+        let (begun, limit) = (Instant::now(), drain_limit().min(self.limit));
+        let mut told = BTreeSet::new();
         for number in 0.. {
             let tenants = kube.tenants(&node.name).await.map_err(Trouble::Call)?;
             let movable: Vec<&Tenant> = tenants.iter().filter(|pod| !pod.bound && !pod.ended).collect();
@@ -75,14 +75,19 @@ impl Deed {
                 }
                 match kube.evict(pod, WITHIN).await.map_err(Trouble::Call)? {
                     Eviction::Accepted => open.push(format!("{name} (ending)")),
-                    Eviction::Held => open.push(format!("{name} (held by its PodDisruptionBudget)")),
+                    Eviction::Held => {
+                        if told.insert(name.clone()) {
+                            self.screen.line(format_args!("node {}: {name} is held by its PodDisruptionBudget; asking again", node.name));
+                        }
+                        open.push(format!("{name} (held by its PodDisruptionBudget)"));
+                    }
                     Eviction::Gone => {}
                 }
             }
             if open.is_empty() {
                 return Ok(());
             }
-            if begun.elapsed() >= LIMIT.min(self.limit) {
+            if begun.elapsed() >= limit {
                 return Err(Trouble::Held(open));
             }
             self.screen.progress(format_args!("node {}: {} pods left, {}", node.name, open.len(), open[0]));

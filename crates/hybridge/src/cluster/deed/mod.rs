@@ -60,7 +60,7 @@ pub(super) struct Deed {
     token: String,
     /// Something was changed: an end before the end leaves things half done.
     touched: Cell<bool>,
-    /// What AWS goes on with if this process ends now.
+    /// What is to be told if this process ends now.
     doing: RefCell<Vec<String>>,
 }
 
@@ -96,6 +96,11 @@ impl Deed {
 
     /// Runs a step while Ctrl-C tells that AWS goes on with `what`.
     pub(super) async fn while_doing<T>(&self, what: String, step: impl Future<Output = T>) -> T {
+        self.while_telling(format!("AWS goes on: {what}"), step).await
+    }
+
+    /// Runs a step while Ctrl-C tells `what`.
+    pub(super) async fn while_telling<T>(&self, what: String, step: impl Future<Output = T>) -> T {
         self.doing.borrow_mut().push(what.clone());
         let result = step.await;
         self.doing.borrow_mut().retain(|other| *other != what);
@@ -149,7 +154,7 @@ impl Deed {
             self.screen.line("interrupted");
         }
         for what in doing.iter() {
-            self.screen.line(format_args!("interrupted; AWS goes on: {what}"));
+            self.screen.line(format_args!("interrupted; {what}"));
         }
         if self.touched() {
             self.screen.line(again);

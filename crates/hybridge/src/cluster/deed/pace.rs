@@ -12,6 +12,16 @@ pub(in crate::cluster) struct Pace {
 /// Milliseconds of every pause, in place of those below: for tests, whose AWS takes no time. Not documented for users.
 const OVERRIDE: &str = "HYBRIDGE_POLL_MS";
 
+/// Milliseconds in place of the time that pods are granted to leave a node: for tests, whose pods are held for ever. Not documented for
+/// users.
+const PODS: &str = "HYBRIDGE_DRAIN_MS";
+
+/// For one node; pods end within 30 s unless they ask for more, and budgets hold some back for longer.
+pub(in crate::cluster) fn drain_limit() -> Duration {
+    let said = std::env::var(PODS).ok().and_then(|text| text.parse().ok());
+    said.map_or(Duration::from_secs(15 * 60), Duration::from_millis)
+}
+
 impl Pace {
     /// For stacks: short at first, as most last seconds; then 10 s, since CloudFormation grants an account few DescribeStackEvents.
     pub(in crate::cluster) fn stacks() -> Self {

@@ -103,6 +103,9 @@ pub(super) fn stranger(name: &str) -> Finding {
         .fix(format!("aws cloudformation delete-stack --stack-name {name}"))
 }
 
+/// Of many alike, so many are told one by one.
+const TOLD: usize = 50;
+
 /// Machines and activations that carry a role of the cluster's nodes and are not ours: the role may serve others.
 pub(super) fn of_others(leaving: &Leaving) -> Vec<Finding> {
     let activations = leaving.other_activations.iter().map(|one| {
@@ -115,5 +118,11 @@ pub(super) fn of_others(leaving: &Leaving) -> Vec<Finding> {
         Finding::warning("left.machine", format!("machine {}", one.instance_id), what)
             .fix(format!("if nobody needs it: aws ssm deregister-managed-instance --instance-id {}", one.instance_id))
     });
-    activations.chain(machines).collect()
+    let (mut found, count) = (activations.chain(machines), leaving.other_activations.len() + leaving.other_machines.len());
+    let mut told: Vec<Finding> = found.by_ref().take(TOLD).collect();
+    if count > TOLD {
+        let what = format!("{} further machines and activations have a role of the cluster's nodes and stay", count - TOLD);
+        told.push(Finding::warning("left.machine", "Systems Manager", what).fix("see them: aws ssm describe-instance-information"));
+    }
+    told
 }
