@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+mod machine;
 #[path = "cluster_handover/with_aws.rs"]
 mod with_aws;
 

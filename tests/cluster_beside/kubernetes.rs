@@ -66,8 +66,12 @@ impl Api {
     fn node(&self, name: &str, hybrid: bool, ready: bool) {
         let labels = if hybrid { json!({"eks.amazonaws.com/compute-type": "hybrid"}) } else { json!({}) };
         let ready = if ready { "True" } else { "Unknown" };
-        let status = json!({"conditions": [{"type": "Ready", "status": ready}], "addresses": [{"type": "InternalIP", "address": "10.80.0.7"}]});
-        self.create("/api/v1/nodes", json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "status": status}));
+        let status =
+            json!({"conditions": [{"type": "Ready", "status": ready}], "addresses": [{"type": "InternalIP", "address": "10.80.0.7"}]});
+        self.create(
+            "/api/v1/nodes",
+            json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "status": status}),
+        );
     }
 
     /// A pod that runs on a node. No kubelet ends it: with `seconds` 0 it is gone as soon as it may go.
@@ -130,7 +134,8 @@ fn pods_leave_their_nodes_as_their_budgets_allow_before_the_cluster_goes() {
         for name in [READY, SILENT] {
             assert!(!api.has(&format!("/api/v1/nodes/{name}")), "{name}");
         }
-        let evicted: std::collections::BTreeSet<_> = api.evictions().into_iter().filter(|entry| entry.code == 201).map(|entry| entry.name).collect();
+        let evicted: std::collections::BTreeSet<_> =
+            api.evictions().into_iter().filter(|entry| entry.code == 201).map(|entry| entry.name).collect();
         assert_eq!(evicted, ["guarded", "lost", "web"].map(str::to_owned).into());
         assert!(!api.has(&format!("{PODS}/guarded")) && !api.has(&format!("{PODS}/web")));
         assert!(api.has(&format!("{PODS}/agent")) && api.has(&format!("{PODS}/other")) && api.has(&format!("/api/v1/nodes/{CLOUD}")));
@@ -144,9 +149,13 @@ fn service_accounts(site: &Site, api: &Api, wanted: &Wanted) {
     let reader = account("shop/serviceaccounts/reader");
     let stack = site.aws("cloudformation", "describe_stacks", json!({"StackName": "eksctl-shop-addon-iamserviceaccount-shop-reader"}));
     let role = &stack["Stacks"][0]["Outputs"][0]["OutputValue"];
-    assert_eq!((&reader["metadata"]["annotations"]["eks.amazonaws.com/role-arn"], &reader["metadata"]["labels"]["team"]), (role, &json!("till")));
+    assert_eq!(
+        (&reader["metadata"]["annotations"]["eks.amazonaws.com/role-arn"], &reader["metadata"]["labels"]["team"]),
+        (role, &json!("till"))
+    );
     account("stock/serviceaccounts/till");
-    let written = || api.kube.audit().unwrap().iter().filter(|entry| entry.user == "operator" && entry.verb != "get" && entry.verb != "list").count();
+    let written =
+        || api.kube.audit().unwrap().iter().filter(|entry| entry.user == "operator" && entry.verb != "get" && entry.verb != "list").count();
     let before = written();
     site.with_file("update", wanted, &[]).ended(0);
     assert_eq!(written(), before);
@@ -159,7 +168,10 @@ fn inhabited(site: &Site, api: &Api, wanted: &Wanted) {
     api.node(READY, true, true);
     api.node(SILENT, true, false);
     api.node(CLOUD, false, true);
-    api.create("/api/v1/namespaces/shop/serviceaccounts", json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}));
+    api.create(
+        "/api/v1/namespaces/shop/serviceaccounts",
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}),
+    );
     let by_daemon_set = json!({"ownerReferences": [{
         "apiVersion": "apps/v1", "kind": "DaemonSet", "name": "agent", "uid": "2c1b2d6e-0d54-4ff2-9c8c-4f2c0e7c7a10", "controller": true,
     }]});
@@ -176,7 +188,8 @@ fn inhabited(site: &Site, api: &Api, wanted: &Wanted) {
     api.budget(site, 0);
     let told = site.with_named("get", &["-o", "json"]).ended(0);
     let told: Value = serde_json::from_str(&told.out).unwrap();
-    let nodes: Vec<_> = told["hybridNodes"].as_array().unwrap().iter().map(|node| (&node["name"], node["managedInstance"].is_object())).collect();
+    let nodes: Vec<_> =
+        told["hybridNodes"].as_array().unwrap().iter().map(|node| (&node["name"], node["managedInstance"].is_object())).collect();
     assert_eq!(nodes, [(&json!(READY), true), (&json!(SILENT), true)]);
     let left = site.emulator.left().unwrap();
     site.delete().ended(1).told("nodes.present").told(READY);

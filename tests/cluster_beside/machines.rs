@@ -73,98 +73,115 @@ fn given(role: &str) -> Wanted {
     Wanted { more: json!({"remoteNetworkConfig": remote}), ..Wanted::hybrid(Provider::Ssm, Gateway::None) }
 }
 
-/// A role that the user has given may serve other clusters: what merely carries it is not this one's.
 #[test]
-fn with_a_given_role_only_what_came_by_us_goes_and_the_rest_is_told() {
+fn only_what_came_by_us_goes_with_the_cluster_and_the_rest_is_told() {
     isolated(|| {
         let site = Site::start();
         site.emulator.set_page_size(2).unwrap();
-        let role = site.role("nodes");
-        let other = site.role("others");
-        let wanted = given(&role);
-        site.with_file("create", &wanted, &[]).ended(0);
-        let ours = site.handed_over(&wanted, "handover");
-        let gone = site.activation("site/nodes", &json!([
-            {"Key": "EKSClusterARN", "Value": ARN}, {"Key": "hybridge/made-by", "Value": "cluster-handover"},
-        ]));
-        let theirs = site.activation("site/nodes", &json!([]));
-        // AWS's own guide has people tag theirs so.
-        let guides = site.activation("site/nodes", &json!([{"Key": "EKSClusterARN", "Value": ARN}]));
-        let elsewhere = site.activation("site/others", &json!([]));
-        site.come(&ours, &["mi-000000000000000a1", "mi-000000000000000a2", "mi-000000000000000a3", "mi-000000000000000a4", "mi-000000000000000a5"]);
-        site.come(&gone, &["mi-000000000000000b1", "mi-000000000000000b2", "mi-000000000000000b3"]);
-        site.come(&theirs, &["mi-000000000000000c1", "mi-000000000000000c2", "mi-000000000000000c3"]);
-        site.come(&guides, &["mi-000000000000000d1"]);
-        site.come(&elsewhere, &["mi-000000000000000e1", "mi-000000000000000e2", "mi-000000000000000e3"]);
-        site.aws("ssm", "delete_activation", json!({"ActivationId": gone}));
-
-        let told = site.with_named("get", &["-o", "json"]).ended(0);
-        let told: Value = serde_json::from_str(&told.out).unwrap();
-        assert_eq!((told["hybridNodes"].as_array().unwrap().len(), told["activations"].as_array().unwrap().len()), (12, 3), "{told:#}");
-        let dry = site.with_named("delete", &["--dry-run"]).ended(0);
-        assert!(dry.out.contains("machine mi-000000000000000b3") && dry.out.contains(&format!("would leave:\n  activation {theirs}")), "{}", dry.out);
-        assert_eq!(site.left_of("managed-instance").len(), 15);
-
-        // Killed while machines go, when the activation is gone already.
-        let delete = ["delete", "--name", NAME, "--region", EMULATED_REGION];
-        assert!(site.killed_by(&delete, json!({"action": "DeregisterManagedInstance", "nth": 3, "when": "after"})));
-        assert!(!site.left_of("activation").contains(&ours));
-        let said = site.delete().ended(0);
-        let stay = ["mi-000000000000000c1", "mi-000000000000000c2", "mi-000000000000000c3", "mi-000000000000000d1"];
-        assert_eq!(site.left_of("managed-instance"), set(stay.into_iter().chain(["mi-000000000000000e1", "mi-000000000000000e2", "mi-000000000000000e3"])));
-        assert_eq!(site.left_of("activation"), set([theirs.as_str(), &guides, &elsewhere]));
-        for id in stay.into_iter().chain([theirs.as_str(), &guides]) {
-            let told = said.err.lines().any(|line| line.starts_with("warning[left.") && line.contains(id));
-            assert!(told, "{id} is not told: {}", said.err);
-        }
-        assert!(!said.err.contains("mi-000000000000000e") && !said.err.contains(&elsewhere), "{}", said.err);
-        assert!(site.aws("iam", "get_role", json!({"RoleName": "nodes"}))["Role"].is_object() && !other.is_empty());
-        assert_eq!(site.left_of("eks-cluster"), set([]));
+        with_a_given_role(&site);
+        beside_a_cluster_of_others(&site);
     });
 }
 
+/// A role that the user has given may serve other clusters: what merely carries it is not this one's.
+fn with_a_given_role(site: &Site) {
+    let role = site.role("nodes");
+    let other = site.role("others");
+    let wanted = given(&role);
+    site.with_file("create", &wanted, &[]).ended(0);
+    let ours = site.handed_over(&wanted, "handover");
+    let gone = site.activation(
+        "site/nodes",
+        &json!([
+            {"Key": "EKSClusterARN", "Value": ARN}, {"Key": "hybridge/made-by", "Value": "cluster-handover"},
+        ]),
+    );
+    let theirs = site.activation("site/nodes", &json!([]));
+    // AWS's own guide has people tag theirs so.
+    let guides = site.activation("site/nodes", &json!([{"Key": "EKSClusterARN", "Value": ARN}]));
+    let elsewhere = site.activation("site/others", &json!([]));
+    site.come(
+        &ours,
+        &["mi-000000000000000a1", "mi-000000000000000a2", "mi-000000000000000a3", "mi-000000000000000a4", "mi-000000000000000a5"],
+    );
+    site.come(&gone, &["mi-000000000000000b1", "mi-000000000000000b2", "mi-000000000000000b3"]);
+    site.come(&theirs, &["mi-000000000000000c1", "mi-000000000000000c2", "mi-000000000000000c3"]);
+    site.come(&guides, &["mi-000000000000000d1"]);
+    site.come(&elsewhere, &["mi-000000000000000e1", "mi-000000000000000e2", "mi-000000000000000e3"]);
+    site.aws("ssm", "delete_activation", json!({"ActivationId": gone}));
+
+    let told = site.with_named("get", &["-o", "json"]).ended(0);
+    let told: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!((told["hybridNodes"].as_array().unwrap().len(), told["activations"].as_array().unwrap().len()), (12, 3), "{told:#}");
+    let dry = site.with_named("delete", &["--dry-run"]).ended(0);
+    assert!(
+        dry.out.contains("machine mi-000000000000000b3") && dry.out.contains(&format!("would leave:\n  activation {theirs}")),
+        "{}",
+        dry.out
+    );
+    assert_eq!(site.left_of("managed-instance").len(), 15);
+
+    // Killed while machines go, when the activation is gone already.
+    let delete = ["delete", "--name", NAME, "--region", EMULATED_REGION];
+    assert!(site.killed_by(&delete, json!({"action": "DeregisterManagedInstance", "nth": 3, "when": "after"})));
+    assert!(!site.left_of("activation").contains(&ours));
+    let said = site.delete().ended(0);
+    let stay = ["mi-000000000000000c1", "mi-000000000000000c2", "mi-000000000000000c3", "mi-000000000000000d1"];
+    assert_eq!(
+        site.left_of("managed-instance"),
+        set(stay.into_iter().chain(["mi-000000000000000e1", "mi-000000000000000e2", "mi-000000000000000e3"]))
+    );
+    assert_eq!(site.left_of("activation"), set([theirs.as_str(), &guides, &elsewhere]));
+    for id in stay.into_iter().chain([theirs.as_str(), &guides]) {
+        let told = said.err.lines().any(|line| line.starts_with("warning[left.") && line.contains(id));
+        assert!(told, "{id} is not told: {}", said.err);
+    }
+    assert!(!said.err.contains("mi-000000000000000e") && !said.err.contains(&elsewhere), "{}", said.err);
+    assert!(site.aws("iam", "get_role", json!({"RoleName": "nodes"}))["Role"].is_object() && !other.is_empty());
+    assert_eq!(site.left_of("eks-cluster"), set([]));
+}
+
 /// A cluster of others keeps its own entries and the networks that it had; what `update --import` put beside it goes.
-#[test]
-fn beside_a_cluster_of_others_only_our_entry_and_our_machines_go() {
-    isolated(|| {
-        let site = Site::start();
-        site.emulator.set_page_size(2).unwrap();
-        let given = site.given();
-        let trust = |service: &str| {
-            let statement = json!([{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]);
-            json!({"Version": "2012-10-17", "Statement": statement}).to_string()
-        };
-        let role = json!({"RoleName": "control", "AssumeRolePolicyDocument": trust("eks.amazonaws.com")});
-        let role = site.aws("iam", "create_role", role)["Role"]["Arn"].clone();
-        site.aws("eks", "create_cluster", json!({
+fn beside_a_cluster_of_others(site: &Site) {
+    let given = site.given();
+    let trust = |service: &str| {
+        let statement = json!([{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]);
+        json!({"Version": "2012-10-17", "Statement": statement}).to_string()
+    };
+    let role = json!({"RoleName": "control", "AssumeRolePolicyDocument": trust("eks.amazonaws.com")});
+    let role = site.aws("iam", "create_role", role)["Role"]["Arn"].clone();
+    site.aws(
+        "eks",
+        "create_cluster",
+        json!({
             "name": NAME, "roleArn": role, "version": "1.34", "resourcesVpcConfig": {"subnetIds": given.subnets},
             "accessConfig": {"authenticationMode": "API"},
-        }));
-        let mut theirs = BTreeSet::new();
-        for number in 0..3 {
-            let role = site.role(&format!("site-{number}"));
-            site.aws("eks", "create_access_entry", json!({"clusterName": NAME, "principalArn": role, "type": "HYBRID_LINUX"}));
-            theirs.insert(role);
-        }
-        let foreign = site.activation("site/site-0", &json!([]));
-        site.come(&foreign, &["mi-000000000000000f1", "mi-000000000000000f2", "mi-000000000000000f3"]);
-        let before = site.emulator.left().unwrap();
-        let networks = || site.aws("eks", "describe_cluster", json!({"name": NAME}))["cluster"]["remoteNetworkConfig"].clone();
+        }),
+    );
+    let mut theirs = BTreeSet::new();
+    for number in 0..3 {
+        let role = site.role(&format!("site-{number}"));
+        site.aws("eks", "create_access_entry", json!({"clusterName": NAME, "principalArn": role, "type": "HYBRID_LINUX"}));
+        theirs.insert(role);
+    }
+    let foreign = site.activation("site/site-0", &json!([]));
+    site.come(&foreign, &["mi-000000000000000f1", "mi-000000000000000f2", "mi-000000000000000f3"]);
+    let before = site.emulator.left().unwrap();
+    let networks = || site.aws("eks", "describe_cluster", json!({"name": NAME}))["cluster"]["remoteNetworkConfig"].clone();
 
-        let wanted = Wanted { vpc: Some(given), ..Wanted::hybrid(Provider::Ssm, Gateway::None) };
-        site.with_file("update", &wanted, &[]).ended(1).told("cluster.foreign");
-        site.with_file("update", &wanted, &["--import"]).ended(0);
-        assert_eq!(networks()["remoteNodeNetworks"][0]["cidrs"], json!(["10.80.0.0/16"]));
-        let ours = site.handed_over(&wanted, "handover");
-        site.come(&ours, &["mi-000000000000000a1", "mi-000000000000000a2", "mi-000000000000000a3"]);
-        let made: Vec<_> = site.emulator.left().unwrap().into_iter().filter(|line| !before.contains(line)).collect();
-        assert!(made.iter().any(|line| line.contains("entry") && line.contains("HybridNodesSSMRole")), "{made:#?}");
+    let wanted = Wanted { vpc: Some(given), ..Wanted::hybrid(Provider::Ssm, Gateway::None) };
+    site.with_file("update", &wanted, &[]).ended(1).told("cluster.foreign");
+    site.with_file("update", &wanted, &["--import"]).ended(0);
+    assert_eq!(networks()["remoteNodeNetworks"][0]["cidrs"], json!(["10.80.0.0/16"]));
+    let ours = site.handed_over(&wanted, "handover");
+    site.come(&ours, &["mi-000000000000000a1", "mi-000000000000000a2", "mi-000000000000000a3"]);
+    let made: Vec<_> = site.emulator.left().unwrap().into_iter().filter(|line| !before.contains(line)).collect();
+    assert!(made.iter().any(|line| line.contains("entry") && line.contains("HybridNodesSSMRole")), "{made:#?}");
 
-        let said = site.delete().ended(0);
-        assert_eq!(site.emulator.left().unwrap(), before);
-        assert_eq!(networks(), Value::Null);
-        for id in ["mi-000000000000000f1", "mi-000000000000000f2", "mi-000000000000000f3", foreign.as_str()] {
-            assert!(said.err.lines().any(|line| line.starts_with("warning[left.") && line.contains(id)), "{id}: {}", said.err);
-        }
-    });
+    let said = site.delete().ended(0);
+    assert_eq!(site.emulator.left().unwrap(), before);
+    assert_eq!(networks(), Value::Null);
+    for id in ["mi-000000000000000f1", "mi-000000000000000f2", "mi-000000000000000f3", foreign.as_str()] {
+        assert!(said.err.lines().any(|line| line.starts_with("warning[left.") && line.contains(id)), "{id}: {}", said.err);
+    }
 }

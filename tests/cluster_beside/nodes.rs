@@ -173,6 +173,7 @@ fn node_groups_roles_and_addons_come_change_and_go() {
         removed(&site, &first);
         site.delete().ended(0);
         assert_eq!(site.emulator.left().unwrap(), before);
+        auto_mode(&site);
     });
 }
 
@@ -186,13 +187,15 @@ fn changed(site: &Site, first: &Wanted) {
     web["volumeSize"] = json!(90);
     more["managedNodeGroups"].as_array_mut().unwrap().push(json!({"name": "batch", "desiredCapacity": 1}));
     more["iam"]["serviceAccounts"][0]["attachPolicyARNs"] = json!([WRITE]);
-    more["iam"]["serviceAccounts"].as_array_mut().unwrap().push(
-        json!({"metadata": {"name": "porter"}, "attachPolicyARNs": [READ], "roleOnly": true}),
-    );
+    more["iam"]["serviceAccounts"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"metadata": {"name": "porter"}, "attachPolicyARNs": [READ], "roleOnly": true}));
     let given = site.role_of("addon-iamserviceaccount-shop-reader").0["Arn"].clone();
-    more["iam"]["podIdentityAssociations"].as_array_mut().unwrap().push(
-        json!({"namespace": "shop", "serviceAccountName": "guard", "roleARN": given}),
-    );
+    more["iam"]["podIdentityAssociations"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"namespace": "shop", "serviceAccountName": "guard", "roleARN": given}));
     more["addons"][0]["version"] = json!("latest");
     more["addons"][1]["configurationValues"] = json!("{\"replicaCount\": 3}");
     let second = Wanted { more, ..first.clone() };
@@ -330,51 +333,48 @@ fn what_is_killed_between_the_stacks_is_finished_by_the_next_run() {
     });
 }
 
-#[test]
-fn auto_mode_is_switched_on_changed_and_off() {
-    isolated(|| {
-        let site = Site::start();
-        let before = site.emulator.left().unwrap();
-        let plain = Wanted::hybrid(Provider::Ssm, Gateway::Transit);
-        let auto = |more: Value| Wanted { more: json!({"autoModeConfig": more}), ..plain.clone() };
-        let is = |enabled: bool, pools: Value| {
-            let cluster = site.aws("eks", "describe_cluster", json!({"name": NAME}))["cluster"].clone();
-            let compute = &cluster["computeConfig"];
-            assert_eq!(compute["enabled"].as_bool().unwrap_or_default(), enabled, "{compute}");
-            assert_eq!(cluster["storageConfig"]["blockStorage"]["enabled"].as_bool().unwrap_or_default(), enabled, "{cluster:#}");
-            assert_eq!(cluster["kubernetesNetworkConfig"]["elasticLoadBalancing"]["enabled"], enabled, "{cluster:#}");
-            assert_eq!(compute.get("nodePools").filter(|_| enabled).cloned().unwrap_or_default(), pools, "{compute}");
-            let role = compute["nodeRoleArn"].as_str().filter(|_| enabled);
-            assert_eq!(role.is_some_and(|arn| arn.contains("AutoModeNodeRole")), enabled && !pools.is_null(), "{compute}");
-            let left = site.emulator.left().unwrap();
-            assert_eq!(left.iter().any(|line| line.contains("AutoModeNodeRole")), enabled && !pools.is_null(), "{left:#?}");
-        };
-        let logs = |wanted: Wanted| {
-            let mut more = wanted.more;
-            more["cloudWatch"] = json!({"clusterLogging": {"enableTypes": ["audit"]}});
-            Wanted { more, ..plain.clone() }
-        };
-        let course = [
-            (logs(auto(json!({"enabled": true}))), true, json!(["general-purpose", "system"])),
-            (logs(auto(json!({"enabled": true, "nodePools": []}))), true, Value::Null),
-            (plain.clone(), false, Value::Null),
-            (auto(json!({"enabled": true, "nodePools": ["system"]})), true, json!(["system"])),
-        ];
-        for (step, (wanted, enabled, pools)) in course.into_iter().enumerate() {
-            let command = if step == 0 { "create" } else { "update" };
-            site.with_file(command, &wanted, &[]).ended(0);
-            site.is_as(&wanted);
-            is(enabled, pools);
-            let cluster = site.aws("eks", "describe_cluster", json!({"name": NAME}))["cluster"].clone();
-            let logged = cluster["logging"]["clusterLogging"].as_array().unwrap().iter().any(|setup| setup["enabled"] == true);
-            assert_eq!(logged, wanted.more.get("cloudWatch").is_some(), "step {step}: {}", cluster["logging"]);
-        }
+/// Auto Mode and logs are switched on, changed, and off.
+fn auto_mode(site: &Site) {
+    let before = site.emulator.left().unwrap();
+    let plain = Wanted::hybrid(Provider::Ssm, Gateway::Transit);
+    let auto = |more: Value| Wanted { more: json!({"autoModeConfig": more}), ..plain.clone() };
+    let is = |enabled: bool, pools: Value| {
+        let cluster = site.aws("eks", "describe_cluster", json!({"name": NAME}))["cluster"].clone();
+        let compute = &cluster["computeConfig"];
+        assert_eq!(compute["enabled"].as_bool().unwrap_or_default(), enabled, "{compute}");
+        assert_eq!(cluster["storageConfig"]["blockStorage"]["enabled"].as_bool().unwrap_or_default(), enabled, "{cluster:#}");
+        assert_eq!(cluster["kubernetesNetworkConfig"]["elasticLoadBalancing"]["enabled"], enabled, "{cluster:#}");
+        assert_eq!(compute.get("nodePools").filter(|_| enabled).cloned().unwrap_or_default(), pools, "{compute}");
+        let role = compute["nodeRoleArn"].as_str().filter(|_| enabled);
+        assert_eq!(role.is_some_and(|arn| arn.contains("AutoModeNodeRole")), enabled && !pools.is_null(), "{compute}");
         let left = site.emulator.left().unwrap();
-        let last = auto(json!({"enabled": true, "nodePools": ["system"]}));
-        site.with_file("update", &last, &[]).ended(0);
-        site.with_file("drift", &last, &[]).ended(0);
-        assert_eq!(site.emulator.left().unwrap(), left);
-        site.delete().ended(0);
-        assert_eq!(site.emulator.left().unwrap(), before);
-    });
+        assert_eq!(left.iter().any(|line| line.contains("AutoModeNodeRole")), enabled && !pools.is_null(), "{left:#?}");
+    };
+    let logs = |wanted: Wanted| {
+        let mut more = wanted.more;
+        more["cloudWatch"] = json!({"clusterLogging": {"enableTypes": ["audit"]}});
+        Wanted { more, ..plain.clone() }
+    };
+    let course = [
+        (logs(auto(json!({"enabled": true}))), true, json!(["general-purpose", "system"])),
+        (logs(auto(json!({"enabled": true, "nodePools": []}))), true, Value::Null),
+        (plain.clone(), false, Value::Null),
+        (auto(json!({"enabled": true, "nodePools": ["system"]})), true, json!(["system"])),
+    ];
+    for (step, (wanted, enabled, pools)) in course.into_iter().enumerate() {
+        let command = if step == 0 { "create" } else { "update" };
+        site.with_file(command, &wanted, &[]).ended(0);
+        site.is_as(&wanted);
+        is(enabled, pools);
+        let cluster = site.aws("eks", "describe_cluster", json!({"name": NAME}))["cluster"].clone();
+        let logged = cluster["logging"]["clusterLogging"].as_array().unwrap().iter().any(|setup| setup["enabled"] == true);
+        assert_eq!(logged, wanted.more.get("cloudWatch").is_some(), "step {step}: {}", cluster["logging"]);
+    }
+    let left = site.emulator.left().unwrap();
+    let last = auto(json!({"enabled": true, "nodePools": ["system"]}));
+    site.with_file("update", &last, &[]).ended(0);
+    site.with_file("drift", &last, &[]).ended(0);
+    assert_eq!(site.emulator.left().unwrap(), left);
+    site.delete().ended(0);
+    assert_eq!(site.emulator.left().unwrap(), before);
 }

@@ -13,6 +13,8 @@ use hybridge_lab::netns::Netns;
 use hybridge_lab::real::Emulator;
 use serde_json::{Value, json};
 
+use crate::machine::Machine;
+
 use super::{Desk, assert_good_nodeconfig, code, file, told};
 
 /// A cluster that `hybridge cluster create` has made.
@@ -108,17 +110,58 @@ fn machines_get_one_activation_and_its_code_is_in_one_file_alone() {
 #[test]
 fn a_code_on_standard_output_is_in_no_file() {
     isolated(|| {
-        let site = Site::new(&file("{provider: ssm}"));
+        // Nodes of a private cluster are told its endpoint, so that `init` asks nobody.
+        let site = Site::new(&format!("{}privateCluster:\n  enabled: true\n", file("{provider: ssm}")));
         let done = site.handover("out", &["--activation", "1", "--print-code", "--only", "node"]);
         assert_eq!(code(&done), 0, "{}", told(&done));
-        let secret = String::from_utf8(done.stdout.clone()).unwrap();
-        assert_eq!(secret.lines().count(), 1, "{secret}");
+        let printed = String::from_utf8(done.stdout.clone()).unwrap();
+        let secret = printed.lines().find_map(|line| line.trim().strip_prefix("activationCode: ")).unwrap().trim_matches('"').to_owned();
         let nodeconfig = fs::read_to_string(site.desk.path("out/nodeconfig.yaml")).unwrap();
-        assert!(!nodeconfig.contains(secret.trim()) && !String::from_utf8_lossy(&done.stderr).contains(secret.trim()));
-        let with = format!("{nodeconfig}      activationCode: \"{}\"\n", secret.trim());
-        fs::write(site.desk.path("whole.yaml"), with).unwrap();
-        assert_good_nodeconfig(&site.desk.path("whole.yaml"));
+        assert!(!nodeconfig.contains(&secret) && !String::from_utf8_lossy(&done.stderr).contains(&secret));
+        let both = "hybridge node init -c file://nodeconfig.yaml -c file://code.yaml";
+        assert!(String::from_utf8_lossy(&done.stderr).contains(both), "{}", String::from_utf8_lossy(&done.stderr));
+        fs::copy(site.desk.path("out/nodeconfig.yaml"), site.desk.path("nodeconfig.yaml")).unwrap();
+        let code_file = site.desk.path("code.yaml");
+        fs::write(&code_file, &printed).unwrap();
+        fs::set_permissions(&code_file, fs::Permissions::from_mode(0o600)).unwrap();
+        let (whole, code_alone) = ("file://nodeconfig.yaml", "file://code.yaml");
+        for (sources, expected, finding) in [
+            (&[whole, code_alone][..], 0, ""),
+            (&[code_alone, whole], 0, ""),
+            (&[whole], 1, "spec.hybrid.ssm.activationCode"),
+            (&[code_alone], 1, "spec.cluster"),
+        ] {
+            let sources: Vec<&str> = sources.iter().flat_map(|source| ["-c", source]).collect();
+            let checked = site.desk.run(&[&["node", "config", "check"], &sources[..]].concat());
+            assert_eq!(code(&checked), expected, "{sources:?}: {}", told(&checked));
+            assert!(told(&checked).contains(finding) && !told(&checked).contains(&secret), "{sources:?}: {}", told(&checked));
+        }
+        joins(&nodeconfig, &printed, &secret);
     });
+}
+
+/// A machine takes both documents and registers with the code; it stands in no file of its own.
+fn joins(nodeconfig: &str, code_document: &str, secret: &str) {
+    let mut machine = Machine::new("1.34.0", "1.7.27");
+    machine.set("AWS_EC2_METADATA_DISABLED", "true");
+    machine.script(
+        "/snap/amazon-ssm-agent/current/amazon-ssm-agent",
+        "mkdir -p /var/lib/amazon/ssm /root/.aws; echo '{\"ManagedInstanceID\":\"mi-0123456789abcdef0\",\"Region\":\"us-west-2\"}' > \
+         /var/lib/amazon/ssm/registration; echo '[default]' > /root/.aws/credentials; echo \"$@\" > /tmp/registered",
+    );
+    machine.write("/nodeconfig.yaml", nodeconfig);
+    machine.write("/code.yaml", code_document);
+    let skip = "node-ip-validation,credentials-validation,ssm-api-network,aws-auth-validation,cluster-access-validation,kubelet-version-skew-validation,\
+                api-server-endpoint-resolution-validation,k8s-endpoint-network-validation,k8s-authentication-validation,install-validation";
+    let init = ["node", "init", "--skip", "run", "--skip", skip, "-c", "file:///nodeconfig.yaml", "-c", "file:///code.yaml"];
+    machine.run("hybridge", &init).expect(0);
+    let registered = machine.read("/tmp/registered");
+    assert!(registered.starts_with("-register ") && registered.trim_end().ends_with(&format!("-code {secret}")), "{registered}");
+    assert!(machine.read("/etc/kubernetes/kubelet/config.json").contains("/mi-0123456789abcdef0"));
+    for below in ["/etc", "/var", "/run", "/root"] {
+        let holds = machine.files(below).into_iter().find(|(_, content)| String::from_utf8_lossy(content).contains(secret));
+        assert_eq!(holds.map(|(path, _)| path), None);
+    }
 }
 
 #[test]

@@ -87,11 +87,8 @@ impl Leaving {
         let arn = world.cluster.as_ref().map_or("", |live| live.arn.as_str());
         let made_role = made_role(world, cluster);
         let of_made_role = |role: &str| made_role.as_deref().is_some_and(|made| role.rsplit('/').next() == Some(made));
-        (leaving.activations, leaving.other_activations) = world
-            .activations
-            .iter()
-            .cloned()
-            .partition(|activation| is_ours(&activation.tags, arn) || of_made_role(&activation.iam_role));
+        (leaving.activations, leaving.other_activations) =
+            world.activations.iter().cloned().partition(|activation| is_ours(&activation.tags, arn) || of_made_role(&activation.iam_role));
         // An activation may be gone long before its machines, which keep its tags.
         let came = |machine: &ManagedInstance| {
             of_made_role(&machine.iam_role)
@@ -178,8 +175,7 @@ mod tests {
     fn machines_go_by_the_role_that_the_stack_made_or_by_an_activation_of_ours() {
         let arn = "arn:aws:eks:eu-central-1:111122223333:cluster/shop";
         let tags: Vec<Tag> = crate::handover::activation::tags("shop", arn).into_iter().map(|(key, value)| Tag { key, value }).collect();
-        let ours =
-            Activation { activation_id: "a-ours".into(), iam_role: "shared".into(), tags: tags.clone(), ..Activation::default() };
+        let ours = Activation { activation_id: "a-ours".into(), iam_role: "shared".into(), tags: tags.clone(), ..Activation::default() };
         let theirs = Activation { activation_id: "a-theirs".into(), iam_role: "shared".into(), ..Activation::default() };
         let made = StackResource {
             logical_resource_id: "HybridNodesSSMRole".into(),
@@ -205,6 +201,9 @@ mod tests {
         assert_eq!(machines(&leaving.machines), ["mi-1", "mi-2", "mi-5"]);
         assert_eq!(machines(&leaving.other_machines), ["mi-3", "mi-6"]);
         let activations = |list: &[Activation]| list.iter().map(|one| one.activation_id.clone()).collect::<Vec<_>>();
-        assert_eq!((activations(&leaving.activations), activations(&leaving.other_activations)), (vec!["a-ours".into()], vec!["a-theirs".into()]));
+        assert_eq!(
+            (activations(&leaving.activations), activations(&leaving.other_activations)),
+            (vec!["a-ours".into()], vec!["a-theirs".into()])
+        );
     }
 }

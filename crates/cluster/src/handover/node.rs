@@ -9,6 +9,8 @@ use crate::config::Provider;
 
 /// Node name that stands in a NodeConfig which every node completes.
 pub const PLACEHOLDER: &str = "my-node";
+/// The file that holds an activation's code where the NodeConfig does not.
+pub const CODE: &str = "code.yaml";
 /// Pods for which the kubelet is made if nothing is said (`maxPods`).
 const KUBELET_PODS: u32 = 110;
 
@@ -68,13 +70,25 @@ fn by_activation(known: &Known<'_>, id: &str, code: Option<&str>) -> Handover {
             ssm.push(("activationCode", Yaml::text(code)));
             comments.push("Holds the activation's code: keep it from others, and delete it when the machines have joined.".to_owned());
         }
-        None => comments.push("Without the activation's code: write it as spec.hybrid.ssm.activationCode on the machine.".to_owned()),
+        None => comments.push(format!("Without the activation's code, which {CODE} has: `init` takes both.")),
     }
     let hybrid = Yaml::Map(vec![("ssm", Yaml::Map(ssm))]);
     let mut document = Document::new(Kind::Node, "nodeconfig.yaml", config(known, hybrid).document(&comments));
     document.private = code.is_some();
-    let step = join(known, "On each machine, as root, with nodeconfig.yaml there", "ssm", "nodeconfig.yaml");
+    let step = match code {
+        Some(_) => join(known, "On each machine, as root, with nodeconfig.yaml there", "ssm", &["nodeconfig.yaml"]),
+        None => {
+            let what = format!("On each machine, as root, with nodeconfig.yaml there, and with what --print-code printed as {CODE}");
+            join(known, &what, "ssm", &["nodeconfig.yaml", CODE])
+        }
+    };
     Handover { documents: vec![document], steps: vec![step], ..Handover::default() }
+}
+
+/// The code of an activation as a document of its own, which `init` takes beside the NodeConfig without it.
+pub fn code_document(code: &str) -> String {
+    let ssm = Yaml::Map(vec![("activationCode", Yaml::text(code))]);
+    whole(vec![("hybrid", Yaml::Map(vec![("ssm", ssm)]))]).document(&[])
 }
 
 fn by_certificate(known: &Known<'_>, names: &[String]) -> Handover {
@@ -111,26 +125,27 @@ fn by_certificate(known: &Known<'_>, names: &[String]) -> Handover {
         let what = format!(
             "On each machine, as root, with nodeconfig.yaml there, {PLACEHOLDER} replaced by the certificate's common name, and the certificate with its key as /etc/iam/pki/server.pem and server.key"
         );
-        all.steps.push(join(known, &what, "iam-ra", "nodeconfig.yaml"));
+        all.steps.push(join(known, &what, "iam-ra", &["nodeconfig.yaml"]));
     }
     for name in names {
         let file = format!("nodeconfig-{name}.yaml");
         all.documents.push(one(name, &file));
         let what =
             format!("On {name}, as root, with {file} there, and its certificate with the key as /etc/iam/pki/server.pem and server.key");
-        all.steps.push(join(known, &what, "iam-ra", &file));
+        all.steps.push(join(known, &what, "iam-ra", &[&file]));
     }
     all
 }
 
-fn join(known: &Known<'_>, what: &str, provider: &str, file: &str) -> Step {
+fn join(known: &Known<'_>, what: &str, provider: &str, files: &[&str]) -> Step {
+    let sources = files.iter().map(|file| format!("-c file://{file}")).collect::<Vec<_>>().join(" ");
     Step::new(
         Kind::Node,
         what,
         [
             format!("nodeadm install {} --credential-provider {provider}", known.cluster.version),
-            format!("hybridge node init -c file://{file} --dry-run"),
-            format!("hybridge node init -c file://{file}"),
+            format!("hybridge node init {sources} --dry-run"),
+            format!("hybridge node init {sources}"),
         ],
     )
 }
@@ -152,5 +167,9 @@ fn config(known: &Known<'_>, hybrid: Yaml) -> Yaml {
         let config = Yaml::Map(vec![("maxPods", Yaml::Number(pods.into()))]);
         spec.push(("kubelet", Yaml::Map(vec![("config", config)])));
     }
+    whole(spec)
+}
+
+fn whole(spec: Vec<(&'static str, Yaml)>) -> Yaml {
     Yaml::Map(vec![("apiVersion", Yaml::text("node.eks.aws/v1alpha1")), ("kind", Yaml::text("NodeConfig")), ("spec", Yaml::Map(spec))])
 }

@@ -52,10 +52,8 @@ pub(super) fn over(mut template: Template, deployed: &serde_json::Value) -> Temp
     if (deployed.pointer(LAUNCH).is_some() || data(deployed) != data(&template.to_json()))
         && let Some(group) = template.resources.remove("ManagedNodeGroup")
     {
-        let launch = [
-            ("Id", Value::Ref("LaunchTemplate".to_owned())),
-            ("Version", Value::attribute("LaunchTemplate", "LatestVersionNumber")),
-        ];
+        let launch =
+            [("Id", Value::Ref("LaunchTemplate".to_owned())), ("Version", Value::attribute("LaunchTemplate", "LatestVersionNumber"))];
         template.add("ManagedNodeGroup", group.set("LaunchTemplate", Value::object(launch)));
     }
     template

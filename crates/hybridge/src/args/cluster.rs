@@ -294,7 +294,7 @@ pub(crate) struct Handover {
     /// When the activation ends, in hours from now (1 to 720)
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=720), value_name = "HOURS")]
     pub(crate) expires: u32,
-    /// Print the activation's code on standard output rather than into a file that only its owner can read
+    /// Print the activation's code on standard output, as a document beside the NodeConfig, rather than writing it into that
     #[arg(long, requires = "activation")]
     pub(crate) print_code: bool,
     /// For a lab: make an authority (unless there is one in the directory) and a certificate for each of these nodes

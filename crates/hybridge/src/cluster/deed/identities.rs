@@ -31,7 +31,8 @@ impl Deed {
         }
         if there == There::Brought {
             for other in known.iter().filter(|known| wanted.iter().all(|wanted| !is_of(known, wanted))) {
-                let known = if other.owner_arn.is_empty() { self.session.pod_identity(&self.cluster, &other.association_id).await? } else { None };
+                let known =
+                    if other.owner_arn.is_empty() { self.session.pod_identity(&self.cluster, &other.association_id).await? } else { None };
                 let strange = known.filter(|known| !known.tags.contains_key(BY_STACK));
                 crate::tell::findings(&strange.map(|known| self.unlisted_identity(&known)));
             }

@@ -1,6 +1,7 @@
 //! What a handover tells at its end.
 
 use hybridge_cluster::handover::Step;
+use hybridge_cluster::handover::node::code_document;
 use hybridge_node::secret::Secret;
 use hybridge_report::{Exit, Finding, Severity};
 use jiff::Timestamp;
@@ -87,7 +88,7 @@ impl Told {
         }
     }
 
-    /// With `--print-code` the code is all that stands on standard output, so that a program can take it from there.
+    /// With `--print-code` the code is all that stands on standard output, as a document that `init` takes beside the NodeConfig.
     fn table(&self) -> Exit {
         let would = if self.dry_run { "would be " } else { "" };
         let lines = self.files.iter().map(|file| {
@@ -103,7 +104,7 @@ impl Told {
         let printed = match code {
             Some(code) => {
                 tell::line(text.trim_end());
-                tell::data(&format!("{}\n", code.reveal()))
+                tell::data(&code_document(code.reveal()))
             }
             None => tell::data(&text),
         };
