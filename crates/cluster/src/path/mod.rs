@@ -33,7 +33,9 @@ use crate::world::World;
 pub const API_PORT: u16 = 443;
 /// The kubelet's own API: logs, exec, port-forward, metrics.
 pub const KUBELET_PORT: u16 = 10250;
-/// Where admission webhooks and aggregated APIs often listen (cluster-provisioning §6.1); which of them are needed is the user's.
+/// Where admission webhooks and aggregated APIs often listen: metrics-server (4443, EKS's add-on at 10251), Karpenter (8443), the AWS Load
+/// Balancer Controller and ingress-nginx (8443, 9443). They are among those that terraform-aws-eks opens for cloud nodes (`node_groups.tf`);
+/// AWS's guide names none. Which of them are needed is the user's.
 pub const WEBHOOK_PORTS: [u16; 4] = [4443, 8443, 9443, 10251];
 
 /// Who begins.

@@ -13,6 +13,11 @@ pub(crate) fn aws(cluster: &Cluster, rest: &str) -> String {
     format!("aws {rest} --region {region}")
 }
 
+/// The command that asks for a higher quota of VPCs.
+pub(crate) fn more(cluster: &Cluster, code: &str, wanted: usize) -> String {
+    aws(cluster, &format!("service-quotas request-service-quota-increase --service-code vpc --quota-code {code} --desired-value {wanted}"))
+}
+
 /// The command that makes a route to a remote network, without its `aws`.
 pub(crate) fn create_route(cluster: &Cluster, table: &str, network: Cidr4) -> String {
     let target = match &cluster.gateway {

@@ -95,15 +95,16 @@ fn version(view: &View<'_>, told: &mut Told) {
     }
 }
 
-/// P5: the user guide excludes GovCloud and China (December 2024); the template knows no principals of others.
+/// P5. AWS's GovCloud guide ("Amazon EKS in AWS GovCloud (US)", how it differs) says that hybrid nodes are not available there; eksctl
+/// has the principals nevertheless, and AWS may open them any day. Of other partitions nobody knows principals.
 fn region(view: &View<'_>, told: &mut Told) {
     let region = &view.cluster.config.metadata.region;
     match view.cluster.partition {
         "aws" => {}
         "aws-us-gov" => told.warning(
             "metadata.region",
-            format!("AWS's guide excluded {region} from hybrid nodes when this was written"),
-            "ask AWS, or choose a region of the commercial partition",
+            format!("AWS's GovCloud guide said that EKS has no hybrid nodes in {region} when this was written"),
+            "look whether it still says so (\"Amazon EKS in AWS GovCloud (US)\"), or choose a region of the commercial partition",
         ),
         partition => told.error(
             "metadata.region",

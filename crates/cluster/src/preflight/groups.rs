@@ -39,8 +39,11 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// EC2's default, of inbound and of outbound rules each; adjustable.
+/// EC2's default, of inbound and of outbound rules each; adjustable (Amazon VPC User Guide, quotas).
 const QUOTA: usize = 60;
+
+/// Its code in Service Quotas: "Inbound or outbound rules per security group" of `vpc`.
+const QUOTA_CODE: &str = "L-0EA8095F";
 
 /// The groups of an interface, and the names of those that nothing is known of.
 fn known<'a>(view: &'a View<'_>, face: &Face) -> (Vec<&'a SecurityGroup>, Vec<String>) {
@@ -172,7 +175,10 @@ fn quota(view: &View<'_>, told: &mut Told) {
                 told.error(
                     &group.group_id,
                     format!("{count} {name} rules; EC2 takes {QUOTA} in accounts whose quota was not raised"),
-                    "join networks to larger ones, or ask for more (aws service-quotas, code L-0EA8095F) and leave this check out with --skip groups.quota",
+                    format!(
+                        "join networks to larger ones, or ask for more ({}) and leave this check out with --skip groups.quota",
+                        remedy::more(view.cluster, QUOTA_CODE, count)
+                    ),
                 );
             }
         }

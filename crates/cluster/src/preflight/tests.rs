@@ -98,6 +98,30 @@ fn what_a_gateway_will_do_with_the_attachment_is_told_before() {
 }
 
 #[test]
+fn a_table_is_full_with_five_hundred_routes_and_propagated_ones_are_not_counted() {
+    for (made, propagated, expected) in [(500, 0, None), (500, 100, None), (501, 0, Some(&State::Warn))] {
+        let (cluster, mut world) = (fixture::cluster(), fixture::world());
+        let routes = &mut world.route_tables[1].routes;
+        let route = |origin: &str, i: usize| Route {
+            destination_cidr_block: format!("172.16.{}.{}/32", i / 256, i % 256),
+            origin: origin.into(),
+            ..routes[1].clone()
+        };
+        let missing = made - routes.len();
+        let more: Vec<Route> = (0..missing)
+            .map(|i| route("CreateRoute", i))
+            .chain((0..propagated).map(|i| route("EnableVgwRoutePropagation", 1000 + i)))
+            .collect();
+        routes.extend(more);
+        let outcomes = examine(&cluster, &world);
+        assert_eq!(failing(&outcomes).get("routes.quota"), expected, "{made} and {propagated}");
+        let fix = outcomes.iter().flat_map(|it| &it.findings).find(|finding| finding.code == "routes.quota").and_then(|it| it.fix.clone());
+        let ask = "aws service-quotas request-service-quota-increase --service-code vpc --quota-code L-93826ACB --desired-value 501";
+        assert_eq!(fix, expected.map(|_| format!("{ask} --region eu-central-1")));
+    }
+}
+
+#[test]
 fn templates_have_limits() {
     let (cluster, world, template) = fixture::new_cluster();
     for (bytes, by_s3, expected) in

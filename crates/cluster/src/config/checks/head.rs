@@ -75,9 +75,7 @@ fn region(checks: &mut Checks<'_>) {
     let partition = region::partition(region);
     if checks.config.remote_network_config.is_some() && !region::has_hybrid_nodes(partition) {
         let what = format!("is in partition {partition}, where neither Systems Manager nor Roles Anywhere gives hybrid nodes credentials");
-        checks
-            .wrong("region.partition", path, region, what)
-            .fix("take a region of partition aws or aws-us-gov, or leave remoteNetworkConfig out");
+        checks.wrong("region.partition", path, region, what).fix("take a region of partition aws, or leave remoteNetworkConfig out");
     }
 }
 

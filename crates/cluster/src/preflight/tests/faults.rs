@@ -104,6 +104,7 @@ const NETWORK: &[Case] = &[
         &[("access.mode", Fail)],
     ),
     ("China", |cluster, _| cluster.partition = "aws-cn", &[("region.hybrid", Fail)]),
+    ("GovCloud", |cluster, _| cluster.partition = "aws-us-gov", &[("region.hybrid", Warn)]),
 ];
 
 #[test]
