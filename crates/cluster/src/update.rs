@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::difference::{Action, Difference, difference};
 use crate::resolve::Cluster;
-use crate::template::{StackPlan, cfn::Template, stacks};
+use crate::template::{StackPlan, cfn::Template, shrink, stacks};
 use crate::world::World;
 
 pub use live::{LiveChange, LiveState};
@@ -94,7 +94,9 @@ pub fn plan_update(cluster: &Cluster, world: &World, force: bool) -> UpdatePlan 
         return plan;
     };
     let body = &deployed.template_body;
-    let (wanted, findings) = settle::settle(cluster, stack.template, body);
+    let (mut wanted, findings) = settle::settle(cluster, stack.template, body);
+    // The deployed template's words may be the longer ones.
+    shrink(&mut wanted, cluster.partition);
     plan.findings.extend(findings);
     let whole = difference(body, &wanted.to_json());
     plan.findings.extend(guard::check(cluster, world, &whole, force));

@@ -2,7 +2,10 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::config::{AccessEntry, Annotations, ClusterConfig, ManagedNodeGroup, Provider, RemoteNetwork, RemoteNetworkConfig, Subnet};
+use crate::difference::Action;
 use crate::resolve::resolve;
+use crate::update::plan_update;
+use crate::world::Deployed;
 
 fn hybrid(gateway: &str) -> ClusterConfig {
     let networks = |cidr: &str| Some(vec![RemoteNetwork { cidrs: vec![cidr.to_owned()] }]);
@@ -328,6 +331,24 @@ fn fifteen_and_fifteen_networks_over_three_zones_fit_into_a_request() {
         });
         assert!(waits.contains(&true), "{id}");
     }
+}
+
+/// The stack that is there was small enough for each route to wait by itself.
+#[test]
+fn the_fifteenth_networks_fit_into_a_request_when_they_come_later() {
+    let stack = |config: &ClusterConfig| {
+        stacks(&resolve(config, &Annotations::default(), &World::default()).unwrap(), &World::default()).swap_remove(0)
+    };
+    let before = stack(&many(14)).template;
+    assert!(before.resources.iter().any(|(id, route)| id.starts_with("TGWPrivate") && !route.depends_on.is_empty()), "each waits");
+    let world = World { deployed: Some(Deployed { template_body: before.to_json(), stack_resources: Vec::new() }), ..World::default() };
+    let update = plan_update(&resolve(&many(15), &Annotations::default(), &world).unwrap(), &world, false);
+    let [phase] = update.phases.as_slice() else { panic!("{:?}", update.phases) };
+    assert_eq!(phase.template.check(), []);
+    let bytes = phase.template.render().len();
+    assert!(bytes <= cfn::MAX_BODY, "{bytes} bytes");
+    let others: Vec<_> = phase.changes.resources.iter().filter(|change| change.action != Action::Add).map(|change| &change.id).collect();
+    assert_eq!(others, ["ControlPlane"], "that others wait is no change of theirs");
 }
 
 #[test]
