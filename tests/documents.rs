@@ -1,5 +1,10 @@
 //! Commands that the documents show are run as they stand there: those of the lab but for virtual machines, which have tests of their
-//! own, and those of the node that change nothing.
+//! own, those of the node that change nothing, and all of those of the cluster.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
+#[path = "documents/cluster.rs"]
+mod cluster;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -33,10 +33,10 @@ def answer(app: App, request: Request) -> Response:
 
 
 @cache
-def _client(url: str, service: str) -> Any:
+def _client(url: str, service: str, region: str = "us-west-2") -> Any:
     config = Config(retries={"total_max_attempts": 1})
     keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "of-a-test"}
-    return boto3.client(service, region_name="us-west-2", endpoint_url=url, config=config, **keys)
+    return boto3.client(service, region_name=region, endpoint_url=url, config=config, **keys)
 
 
 _FIRST_CALLS = {
@@ -74,7 +74,7 @@ def call(url: str, request: Request) -> Response:
     """A call of AWS on a test's behalf: `service`, `method`, `parameters`, as boto3 names them."""
     said = json.loads(request.get_data())
     try:
-        result = getattr(_client(url, said["service"]), said["method"])(**said.get("parameters") or {})
+        result = getattr(_client(url, said["service"], said["region"]), said["method"])(**said.get("parameters") or {})
     except Exception as error:
         return _json({"message": f"{type(error).__name__}: {error}"}, 400)
     result.pop("ResponseMetadata", None)

@@ -14,7 +14,7 @@ use crate::ec2::Ec2State;
 use crate::http::{HttpError, Server};
 use crate::netns::Netns;
 
-/// The only region that tests use.
+/// The region that tests use if they name none.
 pub const REGION: &str = "us-west-2";
 
 /// moto's account.
@@ -164,7 +164,13 @@ impl Emulator {
     ///
     /// For what a test prepares and looks up; it is in the log like all calls.
     pub fn aws(&self, service: &str, method: &str, parameters: &Value) -> Result<Value, RealError> {
-        self.admin("POST", "aws", Some(&json!({"service": service, "method": method, "parameters": parameters})))
+        self.aws_in(REGION, service, method, parameters)
+    }
+
+    /// The same in another region.
+    pub fn aws_in(&self, region: &str, service: &str, method: &str, parameters: &Value) -> Result<Value, RealError> {
+        let order = json!({"region": region, "service": service, "method": method, "parameters": parameters});
+        self.admin("POST", "aws", Some(&order))
     }
 
     fn admin(&self, method: &str, what: &str, order: Option<&Value>) -> Result<Value, RealError> {
