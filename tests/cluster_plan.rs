@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use hybridge_lab::bench::cluster::{ClusterBench, ClusterFile, run};
 use serde_json::{Value, json};
 
 fn fixtures() -> PathBuf {
@@ -106,4 +107,14 @@ fn what_is_refused_ends_with_1_and_names_the_place_in_the_file() {
     let output = plan(&["--offline"], &config("11-existing-subnets-without-vpc-id-tgw"));
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
     assert!(stderr(&output).contains("error[vpc.unknown]: ") && stderr(&output).contains(".yaml:10:3: vpc.subnets"), "{}", stderr(&output));
+}
+
+/// Its files are right, and a plan from facts goes well for each of them.
+#[test]
+fn everything_that_is_measured_of_clusters_can_be_measured() {
+    let hybridge = PathBuf::from(env!("CARGO_BIN_EXE_hybridge"));
+    let report = run(&ClusterBench { hybridge, python: None, runs: 1 }, &|_| {});
+    assert_eq!(report.problems, Vec::<String>::new());
+    let measured: Vec<String> = report.rows.iter().filter(|row| row.ours.is_some()).map(|row| row.quantity.to_string()).collect();
+    assert_eq!(measured.len(), 2 + 5 * ClusterFile::ALL.len(), "{measured:?}");
 }

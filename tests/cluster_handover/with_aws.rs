@@ -78,6 +78,8 @@ fn machines_get_one_activation_and_its_code_is_in_one_file_alone() {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let secret = site.secret("out/nodeconfig.yaml");
         assert!(!told(&done).contains(&secret), "the code was printed");
+        let end = told(&done).lines().find_map(|line| line.split_once(", which ends ").map(|(_, end)| end.to_owned())).unwrap();
+        assert!(end.parse::<jiff::Timestamp>().is_ok() && !end.contains('.'), "{end}");
         for name in site.desk.names().iter().filter(|name| *name != "nodeconfig.yaml") {
             assert!(!fs::read_to_string(site.desk.path("out").join(name)).unwrap().contains(&secret), "{name}");
         }

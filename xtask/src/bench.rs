@@ -2,7 +2,7 @@
 
 use std::process::{Command, ExitCode};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::command::{cargo, run as run_command};
 use crate::flags::Flags;
@@ -10,14 +10,16 @@ use crate::release::{self, GATEWAY, HYBRIDGE, Platform};
 use crate::workspace::Workspace;
 use crate::{host, real};
 
-/// Builds the gateway (or, after `node`, the node's program) for release and the lab for tests, and lets the lab measure it with the
+/// Builds the gateway (or, after `node` or `cluster`, the program for these) for release and the lab for tests, and lets the lab measure it with the
 /// real parts at hand.
 ///
 /// What the lab measures happens in other processes, so its own speed hardly matters, and its release build takes ten minutes.
 pub(crate) fn run(mut flags: Flags) -> Result<ExitCode> {
-    let (product, task, flag) = match flags.switch("node") {
-        true => (HYBRIDGE, "bench-node", "--hybridge"),
-        false => (GATEWAY, "bench", "--gateway-bin"),
+    let (product, task, flag) = match (flags.switch("node"), flags.switch("cluster")) {
+        (true, false) => (HYBRIDGE, "bench-node", "--hybridge"),
+        (false, true) => (HYBRIDGE, "bench-cluster", "--hybridge"),
+        (false, false) => (GATEWAY, "bench", "--gateway-bin"),
+        (true, true) => bail!("`node` and `cluster` are measured one after the other"),
     };
     println!("Builds {} for release (10 minutes or more the first time), the lab and the real parts, then measures", product.binary);
     host::install(&[host::C_COMPILER, host::PYTHON])?;

@@ -61,8 +61,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        usage: "[node] [ARGUMENTS OF hybridge-lab bench, or of bench-node]",
-        about: "Build the gateway, or the program of nodes, for release and measure it",
+        usage: "[node | cluster] [ARGUMENTS OF hybridge-lab bench, bench-node or bench-cluster]",
+        about: "Build the gateway, or the program of nodes and clusters, for release and measure it",
         run: bench::run,
     },
     Task {

@@ -1,5 +1,7 @@
 //! Commands that mend what is broken, and sentences about transit gateways.
 
+use std::net::Ipv4Addr;
+
 use hybridge_model::Cidr4;
 
 use super::Verdict;
@@ -66,7 +68,8 @@ pub(crate) fn explain(cluster: &Cluster, id: &str, vpc: &str, obstacle: &Obstacl
             aws(
                 cluster,
                 &format!(
-                    "ec2 create-transit-gateway-route --transit-gateway-route-table-id {table} --destination-cidr-block {to} --transit-gateway-attachment-id tgw-attach-… (or propagate it: enable-transit-gateway-route-table-propagation)"
+                    "ec2 create-transit-gateway-route --transit-gateway-route-table-id {table} --destination-cidr-block {} --transit-gateway-attachment-id tgw-attach-… (or propagate it: enable-transit-gateway-route-table-propagation)",
+                    network(cluster, to)
                 ),
             ),
         ),
@@ -83,6 +86,12 @@ pub(crate) fn explain(cluster: &Cluster, id: &str, vpc: &str, obstacle: &Obstacl
             (Verdict::Unknown, format!("what {id} does with packets to {to} is not known: {what} could not be read"), None)
         }
     }
+}
+
+/// What a route is made for: of an address, the remote network that it is in.
+fn network(cluster: &Cluster, to: &str) -> String {
+    let Ok(address) = to.parse::<Ipv4Addr>() else { return to.to_owned() };
+    cluster.remote_cidrs().into_iter().find(|network| network.contains(address)).unwrap_or(Cidr4::host(address)).to_string()
 }
 
 /// A rule number before the refusing one that is free.

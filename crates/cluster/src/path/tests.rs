@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hybridge_model::Cidr4;
 use proptest::prelude::*;
 
 use super::*;
@@ -98,6 +99,10 @@ fn each_thing_that_is_taken_away_breaks_its_own_hop() {
         assert_eq!(broken(&paths), expected.into_iter().collect(), "{what}");
         let found = findings(&paths);
         assert!(found.iter().any(|it| it.severity == Severity::Error && it.fix.is_some()), "{what}: {found:#?}");
+        for fix in found.iter().filter_map(|it| it.fix.as_deref()) {
+            let network = fix.split_once("--destination-cidr-block ").and_then(|(_, rest)| rest.split(' ').next());
+            assert!(network.is_none_or(|network| network.parse::<Cidr4>().is_ok()), "{what}: a route is made for a network: {fix}");
+        }
         assert!(found.len() <= 2, "one sentence a broken part, not one a way: {what}: {found:#?}");
     }
 }

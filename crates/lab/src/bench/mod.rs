@@ -3,12 +3,14 @@
 //! Each [`Part`] builds what it needs, measures one program several times and gives [`Sample`]s; [`run`] puts them into a [`Report`].
 //! Times are taken from outside the process (kernel tables, packets, /proc), so that every program is measured the same way.
 
+pub mod cluster;
 mod fleet;
 mod footprint;
 mod inprocess;
 mod loss;
 pub mod node;
 mod nodes;
+mod process;
 mod quantity;
 mod report;
 mod stage;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::cluster::ClusterFile;
 use super::node::Credentials;
 
 /// Whose Kubernetes and EC2 APIs a world has.
@@ -70,6 +71,20 @@ pub enum Quantity {
     TokenMemory(Credentials),
     /// `node max-pods`.
     MaxPods,
+    /// The file of `hybridge`, beside figures of clusters.
+    ClusterBinary,
+    /// `hybridge --version`.
+    ProgramStart,
+    /// `cluster validate`.
+    Validate(ClusterFile),
+    /// `cluster plan --facts`.
+    Plan(ClusterFile),
+    /// One after the other.
+    ValidateAndPlan(ClusterFile),
+    /// The most resident memory of `cluster validate`.
+    ValidateMemory(ClusterFile),
+    /// The most resident memory of `cluster plan --facts`.
+    PlanMemory(ClusterFile),
 }
 
 const MB: f64 = 1e6;
@@ -82,7 +97,9 @@ impl Quantity {
                 Unit::Seconds
             }
             Self::NodeInit | Self::NodeInitOnDisk | Self::Token(_) | Self::MaxPods => Unit::Seconds,
+            Self::ProgramStart | Self::Validate(_) | Self::Plan(_) | Self::ValidateAndPlan(_) => Unit::Seconds,
             Self::Idle(_) | Self::Peak(_) | Self::Binary | Self::NodeBinary | Self::NodeInitMemory | Self::TokenMemory(_) => Unit::Bytes,
+            Self::ClusterBinary | Self::ValidateMemory(_) | Self::PlanMemory(_) => Unit::Bytes,
         }
     }
 
@@ -100,7 +117,7 @@ impl Quantity {
             Self::Restart => Some(4.3),
             Self::HostLoss => Some(3.9),
             Self::PlanAll | Self::PlanNothing => Some(0.005),
-            Self::NodeBinary => Some(15.0 * MB),
+            Self::NodeBinary | Self::ClusterBinary => Some(15.0 * MB),
             Self::NodeInit => Some(0.008),
             Self::NodeInitOnDisk => None,
             Self::NodeInitMemory => Some(12.0 * MB),
@@ -108,6 +125,13 @@ impl Quantity {
             Self::Token(Credentials::Imds) => Some(0.010),
             Self::TokenMemory(_) => Some(10.0 * MB),
             Self::MaxPods => Some(0.002),
+            Self::ValidateAndPlan(ClusterFile::Usual | ClusterFile::Networks) => Some(0.015),
+            Self::ValidateMemory(ClusterFile::Usual | ClusterFile::Networks) => Some(20.0 * MB),
+            Self::PlanMemory(ClusterFile::Usual | ClusterFile::Networks) => Some(20.0 * MB),
+            Self::ValidateAndPlan(ClusterFile::Long) | Self::ValidateMemory(ClusterFile::Long) | Self::PlanMemory(ClusterFile::Long) => {
+                None
+            }
+            Self::ProgramStart | Self::Validate(_) | Self::Plan(_) => None,
         }
     }
 
@@ -137,7 +161,14 @@ impl Quantity {
             | Self::Peak(_)
             | Self::PlanAll
             | Self::PlanNothing
-            | Self::NodeInitOnDisk => None,
+            | Self::NodeInitOnDisk
+            | Self::ClusterBinary
+            | Self::ProgramStart
+            | Self::Validate(_)
+            | Self::Plan(_)
+            | Self::ValidateAndPlan(_)
+            | Self::ValidateMemory(_)
+            | Self::PlanMemory(_) => None,
         }
     }
 }
@@ -156,13 +187,19 @@ impl fmt::Display for Quantity {
             Self::HostLoss => f.write_str("longest loss at the loss of a host"),
             Self::PlanAll => f.write_str("plan for 5,000 nodes"),
             Self::PlanNothing => f.write_str("plan for 5,000 nodes, nothing to do"),
-            Self::NodeBinary => f.write_str("program file"),
+            Self::NodeBinary | Self::ClusterBinary => f.write_str("program file"),
             Self::NodeInit => f.write_str("configuration phase, files in memory"),
             Self::NodeInitOnDisk => f.write_str("configuration phase, files on a disk"),
             Self::NodeInitMemory => f.write_str("configuration phase, resident"),
             Self::Token(credentials) => write!(f, "get-token, credentials from {}", credentials.place()),
             Self::TokenMemory(credentials) => write!(f, "get-token, credentials from {}, resident", credentials.place()),
             Self::MaxPods => f.write_str("max-pods"),
+            Self::ProgramStart => f.write_str("start of the program (--version)"),
+            Self::Validate(file) => write!(f, "validate, {file}"),
+            Self::Plan(file) => write!(f, "plan --facts, {file}"),
+            Self::ValidateAndPlan(file) => write!(f, "validate and plan, {file}"),
+            Self::ValidateMemory(file) => write!(f, "validate, {file}, resident"),
+            Self::PlanMemory(file) => write!(f, "plan --facts, {file}, resident"),
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Spread {
     pub min: f64,
     /// The greatest.
     pub max: f64,
+    /// What 95 of 100 do not exceed (the value at that rank); of fewer than twenty, the greatest.
+    pub p95: f64,
     /// How many there are.
     pub runs: usize,
 }
@@ -29,7 +31,9 @@ impl Spread {
         let (min, max) = (*sorted.first()?, *sorted.last()?);
         let middle = sorted.len() / 2;
         let median = if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) };
-        Some(Self { median, min, max, runs: sorted.len() })
+        // The nearest rank: 19 of 20, 48 of 50.
+        let p95 = sorted[(sorted.len() * 95).div_ceil(100) - 1];
+        Some(Self { median, min, max, p95, runs: sorted.len() })
     }
 
     fn text(&self, unit: Unit) -> String {
@@ -99,13 +103,12 @@ impl Report {
 
     /// As a table for people, with a newline at its end.
     pub fn table(&self) -> String {
-        let with_peer = self.rows.iter().any(|row| row.peer.is_some());
-        let mut lines = vec![vec!["what".to_owned(), "median (min – max)".into(), "at most".into(), String::new()]];
-        if with_peer {
-            lines[0].extend(["peer".into(), "ours : peer".into()]);
-        }
-        lines[0].push("reference".into());
-        lines.extend(self.rows.iter().map(|row| cells(row, with_peer)));
+        let columns = Columns {
+            tail: self.rows.iter().any(|row| row.ours.is_some_and(|ours| ours.runs >= MANY)),
+            peer: self.rows.iter().any(|row| row.peer.is_some()),
+        };
+        let mut lines = vec![columns.heads()];
+        lines.extend(self.rows.iter().map(|row| cells(row, columns)));
         let mut text = aligned(&lines);
         let [before, after] = self.load;
         text.push_str(&format!("\n{} processors, load {before:.1} before and {after:.1} after.", self.processors));
@@ -135,7 +138,26 @@ fn row(quantity: Quantity, ours: &[f64], peer: &[f64]) -> Row {
     }
 }
 
-fn cells(row: &Row, with_peer: bool) -> Vec<String> {
+/// From so many runs on, a twentieth of them says more than the one that took longest.
+const MANY: usize = 20;
+
+/// Which columns a table has beside those that every table has.
+#[derive(Clone, Copy)]
+struct Columns {
+    tail: bool,
+    peer: bool,
+}
+
+impl Columns {
+    fn heads(self) -> Vec<String> {
+        let tail: &[&str] = if self.tail { &["95 %"] } else { &[] };
+        let peer: &[&str] = if self.peer { &["peer", "ours : peer"] } else { &[] };
+        let heads = [&["what", "median (min – max)"], tail, &["at most", ""], peer, &["reference"]].concat();
+        heads.into_iter().map(str::to_owned).collect()
+    }
+}
+
+fn cells(row: &Row, columns: Columns) -> Vec<String> {
     let unit = row.quantity.unit();
     let spread = |spread: Option<Spread>| spread.map_or_else(String::new, |spread| spread.text(unit));
     let verdict = match (row.ours, row.target) {
@@ -144,8 +166,12 @@ fn cells(row: &Row, with_peer: bool) -> Vec<String> {
         (Some(_), Some(_)) => "met",
     };
     let target = row.target.map_or_else(String::new, |target| show(target, unit));
-    let mut cells = vec![row.quantity.to_string(), spread(row.ours), target, verdict.to_owned()];
-    if with_peer {
+    let mut cells = vec![row.quantity.to_string(), spread(row.ours)];
+    if columns.tail {
+        cells.push(row.ours.filter(|ours| ours.runs >= MANY).map_or_else(String::new, |ours| show(ours.p95, unit)));
+    }
+    cells.extend([target, verdict.to_owned()]);
+    if columns.peer {
         cells.extend([spread(row.peer), row.ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"))]);
     }
     cells.push(match row.reference {
@@ -201,6 +227,16 @@ mod tests {
         assert_eq!(spread(&[3.0, 1.0, 2.0]), Some((2.0, 1.0, 3.0, 3)));
         assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), Some((2.5, 1.0, 4.0, 4)));
         assert_eq!(spread(&[]), None);
+    }
+
+    #[test]
+    fn the_slowest_twentieth_is_told_where_there_are_runs_enough() {
+        let values = |runs: u32| (1..=runs).rev().map(|value| f64::from(value) / 1e3).collect::<Vec<_>>();
+        let p95 = |runs: u32| Spread::of(&values(runs)).unwrap().p95;
+        assert_eq!((p95(1), p95(5), p95(20), p95(50), p95(100)), (0.001, 0.005, 0.019, 0.048, 0.095));
+        let table = |runs: u32| report(&values(runs), &[], Quantity::MaxPods).table();
+        assert!(table(20).contains("median (min – max)        95 %  at most"), "{}", table(20));
+        assert!(!table(19).contains("95 %"), "{}", table(19));
     }
 
     #[test]

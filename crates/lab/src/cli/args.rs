@@ -55,6 +55,8 @@ pub(super) enum Command {
     Bench(BenchArgs),
     /// Measures the programs of a node: the configuration phase, tokens, the calculator of pods
     BenchNode(BenchNodeArgs),
+    /// Measures what `hybridge cluster` does without AWS: reading files of several sizes, and planning from facts
+    BenchCluster(BenchClusterArgs),
     /// Draws reports of several runs into one picture, over one time axis
     Compare {
         /// report.json files of `run --out`, the uppermost first; `TITLE=FILE` gives one another title
@@ -171,6 +173,22 @@ pub(super) struct BenchNodeArgs {
     /// A directory on a disk [default: a new one in the temporary directory]
     #[arg(long, value_name = "DIR")]
     pub(super) disk: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct BenchClusterArgs {
+    /// The program to measure [default: hybridge beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub(super) hybridge: Option<PathBuf>,
+    /// A Python with PyYAML, which reads the same files [default: that of the real parts, where they are]
+    #[arg(long, value_name = "PATH")]
+    pub(super) python: Option<PathBuf>,
+    /// How often
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(super) runs: u8,
+    /// What goes to standard output
+    #[arg(short, long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(super) output: Format,
 }
 
 #[derive(Args)]

@@ -70,6 +70,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(run) => isolated(|| run::run(&run)),
         Command::Bench(bench) => isolated(|| bench::bench(&bench)),
         Command::BenchNode(bench) => isolated(|| bench::bench_node(&bench)),
+        Command::BenchCluster(bench) => bench::bench_cluster(&bench),
         Command::Compare { reports, out } => compare::compare(&reports, &out),
         Command::Up { world, name, out, detach: false } => {
             up::claim(&name.name).and_then(|control| isolated(|| up::up(&world, out, control)))

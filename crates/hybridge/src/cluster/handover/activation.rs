@@ -96,12 +96,18 @@ pub(super) fn decide(known: &Known<'_>, written: Option<Written>, asked: Asked) 
     Ok(Decision::Make(wanted))
 }
 
+/// So many hours from now, in whole seconds.
+fn end(now: Timestamp, hours: u32) -> Timestamp {
+    let end = now + SignedDuration::from_hours(hours.into());
+    Timestamp::from_second(end.as_second()).expect("a moment without its fraction is one")
+}
+
 /// Makes it, for so many hours from now.
 pub(super) async fn make(session: &Session, wanted: &activation::Wanted, now: Timestamp, hours: u32) -> Result<NewlyActivated, Finding> {
     let new = NewActivation {
         role: &wanted.iam_role,
         limit: wanted.registration_limit,
-        expires: now + SignedDuration::from_hours(hours.into()),
+        expires: end(now, hours),
         description: &wanted.description,
         instance_name: &wanted.default_instance_name,
         tags: &wanted.tags,

@@ -1,7 +1,6 @@
 //! Figures of the node's programs: one process each time, on a throw-away machine whose disk is memory, with IMDS on loopback.
 
 mod fresh;
-mod process;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{BenchError, Quantity, Report, Sample};
+use super::{BenchError, Quantity, Report, Sample, process};
 use crate::aws::{AccessKey, Principal};
 use crate::imds::{Imds, Interface, Metadata};
 use crate::netns::{Netns, Task};
