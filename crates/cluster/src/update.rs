@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::difference::{Action, Difference, difference};
 use crate::resolve::Cluster;
-use crate::template::{StackPlan, cfn::Template, shrink, stacks};
+use crate::template::{StackPlan, cfn::Template, first_stack, shrink};
 use crate::world::World;
 
 pub use live::{LiveChange, LiveState};
@@ -65,6 +65,10 @@ impl Phase {
 
     fn new(template: Template, before: &serde_json::Value, reason: &str) -> Self {
         let changes = difference(before, &template.to_json());
+        Self::of(template, changes, reason)
+    }
+
+    fn of(template: Template, changes: Difference, reason: &str) -> Self {
         let capabilities = template.capabilities();
         Self { template, changes, reason: reason.to_owned(), downtime: None, capabilities }
     }
@@ -85,7 +89,7 @@ impl UpdatePlan {
 /// Plans the update of the cluster's own stack, or of the hybrid one beside a cluster that others made. `force`: networks and roles go
 /// although nodes live by them.
 pub fn plan_update(cluster: &Cluster, world: &World, force: bool) -> UpdatePlan {
-    let stack: StackPlan = stacks(cluster, world).swap_remove(0);
+    let stack: StackPlan = first_stack(cluster, world);
     let mut plan = UpdatePlan { stack: stack.name.clone(), findings: stack.findings.clone(), ..UpdatePlan::default() };
     let Some(deployed) = &world.deployed else {
         let empty = serde_json::json!({});
@@ -98,10 +102,11 @@ pub fn plan_update(cluster: &Cluster, world: &World, force: bool) -> UpdatePlan 
     // The deployed template's words may be the longer ones.
     shrink(&mut wanted, cluster.partition);
     plan.findings.extend(findings);
-    let whole = difference(body, &wanted.to_json());
+    let after = wanted.to_json();
+    let whole = difference(body, &after);
     plan.findings.extend(guard::check(cluster, world, &whole, force));
-    plan.live = live::changes(body, &wanted.to_json(), world);
-    if !whole.is_empty() || live::must_be_written(body, &wanted.to_json(), world) {
+    plan.live = live::changes(body, &after, world);
+    if !whole.is_empty() || live::must_be_written(body, &after, world) {
         plan.phases = phases(body, wanted, whole);
     }
     plan
@@ -110,7 +115,7 @@ pub fn plan_update(cluster: &Cluster, world: &World, force: bool) -> UpdatePlan 
 fn phases(deployed: &serde_json::Value, wanted: Template, whole: Difference) -> Vec<Phase> {
     let clashes = clash::clashes(deployed, &wanted, &whole);
     let Some(first) = clashes.first_phase(&wanted) else {
-        return vec![Phase::new(wanted, deployed, "everything at once")];
+        return vec![Phase::of(wanted, whole, "everything at once")];
     };
     let between = first.to_json();
     let mut first = Phase::new(first, deployed, &clashes.reason());

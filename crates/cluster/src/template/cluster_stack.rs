@@ -55,7 +55,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-pub(super) fn stack(cluster: &Cluster, world: &World) -> StackPlan {
+/// The first of a cluster's stacks alone.
+pub(crate) fn stack(cluster: &Cluster, world: &World) -> StackPlan {
     if cluster.foreign { beside(cluster, world) } else { own(cluster, world) }
 }
 

@@ -23,7 +23,7 @@ use crate::resolve::Cluster;
 use crate::world::World;
 use cfn::Template;
 
-pub(crate) use cluster_stack::shrink;
+pub(crate) use cluster_stack::{shrink, stack as first_stack};
 pub use entries::entry_stack_name;
 
 /// A stack that is to be.

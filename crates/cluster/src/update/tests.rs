@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::config::{Annotations, ClusterConfig, Provider, RemoteNetwork, RemoteNetworkConfig};
 use crate::resolve::resolve;
+use crate::template::stacks;
 use crate::world::{Deployed, KubeNode, LiveCidrs, LiveCluster, LiveRemoteNetworks, ManagedInstance};
 
 const TGW: &str = "tgw-0123456789abcdef0";
