@@ -137,13 +137,7 @@ mod with_real_parts {
 
     /// A cluster of this name that has no stack.
     fn taken(site: &Site, wanted: &Wanted) {
-        let given = site.given();
-        let trust = json!({"Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole",
-        }]});
-        let role = json!({"RoleName": "others", "AssumeRolePolicyDocument": trust.to_string()});
-        let role = site.aws("iam", "create_role", role)["Role"]["Arn"].clone();
-        site.aws("eks", "create_cluster", json!({"name": NAME, "roleArn": role, "resourcesVpcConfig": {"subnetIds": given.subnets}}));
+        site.cluster_of_others(&site.given());
         let before = site.emulator.left().unwrap();
         site.with_file("create", wanted, &[]).ended(1).told("cluster.exists");
         assert_eq!(site.emulator.left().unwrap(), before);

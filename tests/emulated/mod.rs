@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod life;
 pub(crate) mod there;
 
 use std::path::PathBuf;
@@ -67,6 +68,17 @@ impl Wanted {
     /// One network of nodes and one of pods.
     pub(crate) fn hybrid(provider: Provider, gateway: Gateway) -> Self {
         Self { provider, gateway, nodes: vec!["10.80.0.0/16"], pods: vec!["10.85.0.0/16"], vpc: None, more: json!({}) }
+    }
+
+    /// The same without a way to the internet.
+    pub(crate) fn private(mut self) -> Self {
+        self.more["privateCluster"] = json!({"enabled": true});
+        self
+    }
+
+    /// Whether it has no way to the internet.
+    pub(crate) fn is_private(&self) -> bool {
+        self.more["privateCluster"]["enabled"] == true
     }
 
     /// All networks, nodes' first.
@@ -141,6 +153,16 @@ impl Site {
 
     /// A VPC of somebody else's, with a way to the site for all networks that tests use.
     pub(crate) fn given(&self) -> Given {
+        let (given, table) = self.bare();
+        let attachment = json!({"TransitGatewayId": self.transit, "VpcId": given.vpc, "SubnetIds": given.subnets});
+        self.aws("ec2", "create_transit_gateway_vpc_attachment", attachment);
+        let route = json!({"RouteTableId": table, "DestinationCidrBlock": "10.80.0.0/12", "TransitGatewayId": self.transit});
+        self.aws("ec2", "create_route", route);
+        given
+    }
+
+    /// A VPC of somebody else's without a way to anywhere, and its route table.
+    pub(crate) fn bare(&self) -> (Given, String) {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let vpc = text(&self.aws("ec2", "create_vpc", json!({"CidrBlock": "10.30.0.0/16"}))["Vpc"]["VpcId"]);
         for attribute in ["EnableDnsSupport", "EnableDnsHostnames"] {
@@ -156,15 +178,64 @@ impl Site {
             self.aws("ec2", "associate_route_table", json!({"RouteTableId": table, "SubnetId": subnet}));
             subnet
         });
-        let attachment = json!({"TransitGatewayId": self.transit, "VpcId": vpc, "SubnetIds": subnets});
-        self.aws("ec2", "create_transit_gateway_vpc_attachment", attachment);
-        let route = json!({"RouteTableId": table, "DestinationCidrBlock": "10.80.0.0/12", "TransitGatewayId": self.transit});
-        self.aws("ec2", "create_route", route);
-        Given { vpc, subnets }
+        (Given { vpc, subnets }, table)
     }
 
-    /// The file for what is wanted. JSON is YAML.
+    /// A cluster of somebody else's, made by EKS's own call in this VPC.
+    pub(crate) fn cluster_of_others(&self, given: &Given) {
+        let trust = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole",
+        }]});
+        let role = json!({"RoleName": "others", "AssumeRolePolicyDocument": trust.to_string()});
+        let role = self.aws("iam", "create_role", role)["Role"]["Arn"].clone();
+        self.aws("eks", "create_cluster", json!({"name": NAME, "roleArn": role, "resourcesVpcConfig": {"subnetIds": given.subnets}}));
+    }
+
+    /// Has EKS change one thing of the cluster, and waits until it has.
+    pub(crate) fn change_cluster(&self, change: Value) {
+        let mut change = change;
+        change["name"] = json!(NAME);
+        self.wait("EKS is ready for a change", || self.emulator.aws("eks", "update_cluster_config", &change).is_ok());
+        self.wait("the cluster is active", || self.cluster()["status"] == "ACTIVE");
+    }
+
+    /// The cluster as EKS describes it.
+    pub(crate) fn cluster(&self) -> Value {
+        self.aws("eks", "describe_cluster", json!({"name": NAME}))["cluster"].clone()
+    }
+
+    /// Waits until a stack is in this state.
+    pub(crate) fn wait_for(&self, stack: &str, status: &str) {
+        self.wait(&format!("{stack} is {status}"), || {
+            let stacks = self.aws("cloudformation", "describe_stacks", json!({"StackName": stack}));
+            assert!(!stacks["Stacks"][0]["StackStatus"].as_str().unwrap().contains("ROLLBACK"), "{stacks}");
+            stacks["Stacks"][0]["StackStatus"] == status
+        });
+    }
+
+    /// Waits until it is so.
+    pub(crate) fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < LONG, "not within {LONG:?}: {what}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The file for what is wanted.
     pub(crate) fn file(&self, wanted: &Wanted) -> PathBuf {
+        self.written(&self.config(wanted))
+    }
+
+    /// A file with this in it. JSON is YAML.
+    pub(crate) fn written(&self, config: &Value) -> PathBuf {
+        let path = self.path("cluster.yaml");
+        std::fs::write(&path, serde_json::to_string_pretty(config).unwrap()).unwrap();
+        path
+    }
+
+    /// What stands in the file for what is wanted.
+    pub(crate) fn config(&self, wanted: &Wanted) -> Value {
         let network = |cidrs: &[&str]| if cidrs.is_empty() { json!([]) } else { json!([{"cidrs": cidrs}]) };
         let mut remote = json!({"remoteNodeNetworks": network(&wanted.nodes), "remotePodNetworks": network(&wanted.pods)});
         if !wanted.nodes.is_empty() {
@@ -173,25 +244,14 @@ impl Site {
                 Provider::Anywhere => json!({"provider": "ira", "caBundleCert": self.authority}),
             };
         }
-        match wanted.gateway {
-            Gateway::None => {}
-            Gateway::Transit => remote["vpcGatewayID"] = json!(self.transit),
-            Gateway::Private => remote["vpcGatewayID"] = json!(self.private),
+        if let Some(gateway) = self.gateway(wanted.gateway) {
+            remote["vpcGatewayID"] = json!(gateway);
         }
-        let vpc = match &wanted.vpc {
-            None => json!({"cidr": "10.20.0.0/16"}),
-            Some(given) => {
-                let subnet = |index: usize| json!({"id": given.subnets[index]});
-                json!({"id": given.vpc, "subnets": {"private": {
-                    format!("{EMULATED_REGION}a"): subnet(0), format!("{EMULATED_REGION}b"): subnet(1),
-                }}})
-            }
-        };
         let mut config = json!({
             "apiVersion": "eksctl.io/v1alpha5",
             "kind": "ClusterConfig",
             "metadata": {"name": NAME, "region": EMULATED_REGION, "version": "1.34"},
-            "vpc": vpc,
+            "vpc": vpc(wanted),
             "remoteNetworkConfig": remote,
         });
         if wanted.vpc.is_none() {
@@ -200,9 +260,16 @@ impl Site {
         for (key, section) in wanted.more.as_object().into_iter().flatten() {
             config[key] = section.clone();
         }
-        let path = self.path("cluster.yaml");
-        std::fs::write(&path, serde_json::to_string_pretty(&config).unwrap()).unwrap();
-        path
+        config
+    }
+
+    /// Identifier of a gateway.
+    pub(crate) fn gateway(&self, gateway: Gateway) -> Option<&str> {
+        match gateway {
+            Gateway::None => None,
+            Gateway::Transit => Some(&self.transit),
+            Gateway::Private => Some(&self.private),
+        }
     }
 
     /// A file of the person's.
@@ -228,7 +295,12 @@ impl Site {
 
     /// Runs a command that takes the file.
     pub(crate) fn with_file(&self, command: &str, wanted: &Wanted, more: &[&str]) -> Said {
-        let file = self.file(wanted);
+        self.with_config(command, &self.config(wanted), more)
+    }
+
+    /// Runs a command that takes a file with this in it.
+    pub(crate) fn with_config(&self, command: &str, config: &Value, more: &[&str]) -> Said {
+        let file = self.written(config);
         self.run(&[&[command, "-f", file.to_str().unwrap()], more].concat())
     }
 
@@ -276,6 +348,17 @@ impl Site {
         let result = work();
         (result, self.emulator.log().unwrap().len() as u64)
     }
+}
+
+/// The section about the VPC. eksctl takes no gateway beside `vpc.id`.
+fn vpc(wanted: &Wanted) -> Value {
+    let Some(given) = &wanted.vpc else { return json!({"cidr": "10.20.0.0/16"}) };
+    let subnet = |index: usize| json!({"id": given.subnets[index]});
+    let mut vpc = json!({"subnets": {"private": {format!("{EMULATED_REGION}a"): subnet(0), format!("{EMULATED_REGION}b"): subnet(1)}}});
+    if wanted.gateway == Gateway::None {
+        vpc["id"] = json!(given.vpc);
+    }
+    vpc
 }
 
 /// A certificate authority for Roles Anywhere, PEM.

@@ -21,6 +21,7 @@ impl Site {
         self.rules_are(&cluster, wanted);
         self.routes_are(&cluster, wanted);
         self.gateways_are(&cluster, wanted);
+        self.endpoints_are(&cluster, wanted);
         let left = self.emulator.left().unwrap();
         let count = |kind: &str| left.iter().filter(|line| line.contains(kind)).count();
         let roles = |name: &str| left.iter().filter(|line| line.starts_with("role ") && line.contains(name)).count();
@@ -32,7 +33,7 @@ impl Site {
     }
 
     #[track_caller]
-    fn networks_are(&self, cluster: &Value, wanted: &Wanted) {
+    pub(crate) fn networks_are(&self, cluster: &Value, wanted: &Wanted) {
         for (key, cidrs) in [("remoteNodeNetworks", &wanted.nodes), ("remotePodNetworks", &wanted.pods)] {
             let networks = &cluster["remoteNetworkConfig"][key];
             let found: BTreeSet<_> = networks.as_array().into_iter().flatten().flat_map(|one| texts(&one["cidrs"])).collect();
@@ -42,7 +43,7 @@ impl Site {
 
     /// One entry for hybrid nodes, of the provider's role.
     #[track_caller]
-    fn entry_is(&self, wanted: &Wanted) {
+    pub(crate) fn entry_is(&self, wanted: &Wanted) {
         let entries = self.aws("eks", "list_access_entries", json!({"clusterName": NAME}));
         let mut roles = Vec::new();
         for principal in texts(&entries["accessEntries"]) {
@@ -63,26 +64,26 @@ impl Site {
     /// The control plane lets the site in, and nobody else on that port.
     #[track_caller]
     fn rules_are(&self, cluster: &Value, wanted: &Wanted) {
-        let groups = texts(&cluster["resourcesVpcConfig"]["securityGroupIds"]);
+        let groups = cluster["resourcesVpcConfig"]["securityGroupIds"].clone();
+        assert_eq!(self.admitted(groups), wanted.cidrs().into_iter().map(str::to_owned).collect());
+    }
+
+    /// Networks that these security groups let in at 443.
+    pub(crate) fn admitted(&self, groups: Value) -> BTreeSet<String> {
         let found = self.aws("ec2", "describe_security_groups", json!({"GroupIds": groups}));
         let groups = found["SecurityGroups"].as_array().unwrap().iter();
         let rules = groups.flat_map(|group| group["IpPermissions"].as_array().unwrap()).filter(|rule| rule["FromPort"] == 443);
-        let cidrs: Vec<_> = rules.flat_map(|rule| rule["IpRanges"].as_array().unwrap()).map(|range| &range["CidrIp"]).collect();
-        let cidrs: BTreeSet<_> = cidrs.iter().map(|cidr| cidr.as_str().unwrap()).collect();
-        assert_eq!(cidrs, wanted.cidrs().into_iter().collect());
+        let ranges = rules.flat_map(|rule| rule["IpRanges"].as_array().unwrap());
+        ranges.map(|range| range["CidrIp"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Every subnet that has the control plane's interfaces, public ones too, has the way back.
     #[track_caller]
-    fn routes_are(&self, cluster: &Value, wanted: &Wanted) {
-        if wanted.vpc.is_some() {
+    pub(crate) fn routes_are(&self, cluster: &Value, wanted: &Wanted) {
+        if wanted.vpc.is_some() && wanted.gateway == Gateway::None {
             return;
         }
-        let target = match wanted.gateway {
-            Gateway::None => None,
-            Gateway::Transit => Some(self.transit.as_str()),
-            Gateway::Private => Some(self.private.as_str()),
-        };
+        let target = self.gateway(wanted.gateway);
         let vpc = &cluster["resourcesVpcConfig"]["vpcId"];
         let of_vpc = json!({"Filters": [{"Name": "vpc-id", "Values": [vpc]}]});
         let tables = self.aws("ec2", "describe_route_tables", of_vpc)["RouteTables"].clone();
@@ -103,8 +104,8 @@ impl Site {
 
     /// Only the gateway that is asked for is attached to the VPC.
     #[track_caller]
-    fn gateways_are(&self, cluster: &Value, wanted: &Wanted) {
-        if wanted.vpc.is_some() {
+    pub(crate) fn gateways_are(&self, cluster: &Value, wanted: &Wanted) {
+        if wanted.vpc.is_some() && wanted.gateway == Gateway::None {
             return;
         }
         let vpc = cluster["resourcesVpcConfig"]["vpcId"].as_str().unwrap();
@@ -113,4 +114,47 @@ impl Site {
         assert_eq!(attached(" transit-gateway-attachment "), wanted.gateway == Gateway::Transit, "{left:#?}");
         assert_eq!(attached(" vpn-gateway "), wanted.gateway == Gateway::Private, "{left:#?}");
     }
+
+    /// A private cluster has no way to the internet, and endpoints of the services that nodes call, which let the site in.
+    #[track_caller]
+    fn endpoints_are(&self, cluster: &Value, wanted: &Wanted) {
+        let config = &cluster["resourcesVpcConfig"];
+        let of_vpc = json!({"Filters": [{"Name": "vpc-id", "Values": [config["vpcId"]]}]});
+        let found = self.aws("ec2", "describe_vpc_endpoints", of_vpc)["VpcEndpoints"].clone();
+        // EC2 goes on telling of what was deleted.
+        let found: Vec<_> = found.as_array().unwrap().iter().filter(|endpoint| endpoint["State"] != "deleted").collect();
+        let service = |endpoint: &Value| endpoint["ServiceName"].as_str().unwrap().rsplit_once("us-west-2.").unwrap().1.to_owned();
+        let services: BTreeSet<_> = found.iter().map(|endpoint| service(endpoint)).collect();
+        assert_eq!(services.len(), found.len(), "one is there twice");
+        assert_eq!(services, needed(wanted).into_iter().map(str::to_owned).collect());
+        if !wanted.is_private() {
+            return;
+        }
+        assert_eq!((&config["endpointPublicAccess"], &config["endpointPrivateAccess"]), (&json!(false), &json!(true)));
+        let vpc = config["vpcId"].as_str().unwrap();
+        assert!(!self.emulator.left().unwrap().iter().any(|line| line.contains(" internet-gateway ") && line.contains(vpc)));
+        for endpoint in found.iter().filter(|endpoint| endpoint["VpcEndpointType"] == "Interface") {
+            let subnets: BTreeSet<_> = texts(&endpoint["SubnetIds"]).into_iter().collect();
+            assert_eq!(subnets, texts(&config["subnetIds"]).into_iter().collect(), "{endpoint}");
+            assert_eq!(endpoint["PrivateDnsEnabled"], true, "{endpoint}");
+            let groups: Vec<_> = endpoint["Groups"].as_array().unwrap().iter().map(|group| &group["GroupId"]).collect();
+            assert_eq!(self.admitted(json!(groups)), wanted.cidrs().into_iter().map(str::to_owned).collect(), "{endpoint}");
+        }
+    }
+}
+
+/// Services that a private cluster has endpoints of, by the ends of their names.
+fn needed(wanted: &Wanted) -> Vec<&'static str> {
+    if !wanted.is_private() {
+        return Vec::new();
+    }
+    let mut needed = vec!["ec2", "ecr.api", "ecr.dkr", "s3", "sts"];
+    if !wanted.nodes.is_empty() {
+        needed.extend(["eks", "eks-auth"]);
+        match wanted.provider {
+            Provider::Ssm => needed.extend(["ssm", "ssmmessages", "ec2messages"]),
+            Provider::Anywhere => needed.push("rolesanywhere"),
+        }
+    }
+    needed
 }

@@ -55,6 +55,7 @@ pub use imds::{Identity, Imds, ImdsError, Metadata, instance_identity};
 pub use network::{Network, Proxy};
 pub use node::NodeNameError;
 pub use reach::{ApiServer, Entrance, Reached};
+pub use s3::text_digest;
 pub use session::{Session, SessionError, Wishes};
 pub use sts::Caller;
 pub use token::{ExecOddity, ExecVersion, Token};

@@ -47,6 +47,12 @@ impl Session {
     }
 }
 
+/// SHA-256 of a text, as 64 hexadecimal digits: a name for what is in an object.
+pub fn text_digest(text: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn encoded(text: &str) -> String {
     let mut encoded = String::new();
     crate::token::push_encoded(&mut encoded, text);

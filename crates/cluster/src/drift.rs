@@ -85,7 +85,8 @@ pub fn compare(cluster: &Cluster, world: &World, template: Option<&Value>) -> Ve
             if world.cluster.is_some() {
                 (comparison.run)(&sides, &mut told);
             } else if unanswered(world, "DescribeCluster").is_none() {
-                told.error(&cluster.config.metadata.name, "the cluster is not there", "hybridge cluster create");
+                let metadata = &cluster.config.metadata;
+                told.error(&metadata.name, format!("{} has no cluster of this name", metadata.region), "hybridge cluster create");
             }
             for (operation, why) in comparison.needs.iter().filter_map(|operation| unanswered(world, operation)) {
                 told.unknown(operation, format!("cannot tell whether {}: {why}", comparison.about));
@@ -96,6 +97,13 @@ pub fn compare(cluster: &Cluster, world: &World, template: Option<&Value>) -> Ve
 }
 
 const UPDATE: &str = "hybridge cluster update makes it what the file says; or change the file";
+const IMPORT: &str = "hybridge cluster update --import makes it what the file says; or change the file";
+const THEIRS: &str = "others made the cluster, so it stays as they have it: change it where it was made, or change the file";
+
+/// What mends a difference in what a cluster itself is: never ours to change where others made it.
+fn mend(sides: &Sides<'_>) -> &'static str {
+    if sides.cluster.foreign { THEIRS } else { UPDATE }
+}
 
 fn live<'a>(sides: &Sides<'a>) -> &'a LiveCluster {
     sides.world.cluster.as_ref().expect("compared only where there is a cluster")
@@ -123,6 +131,11 @@ fn networks(sides: &Sides<'_>, told: &mut Told) {
     let there = remote(live(sides));
     let deployed = sides.deployed.as_ref().and_then(|shape| shape.cluster.as_ref()).map(remote);
     let config = &sides.cluster.config.remote_network_config;
+    let fix = if sides.cluster.foreign { IMPORT } else { UPDATE };
+    if sides.cluster.foreign && !sides.cluster.is_hybrid() && sides.world.deployed.is_none() {
+        // Whatever EKS knows there, none of it is ours.
+        return told.idle();
+    }
     let lists = [
         ("remoteNodeNetworks", &sides.cluster.node_cidrs, config.as_ref().is_some_and(|it| it.remote_node_networks.is_some())),
         ("remotePodNetworks", &sides.cluster.pod_cidrs, config.as_ref().is_some_and(|it| it.remote_pod_networks.is_some())),
@@ -135,15 +148,20 @@ fn networks(sides: &Sides<'_>, told: &mut Told) {
         let wanted: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
         let who = who(deployed.as_ref().map(|deployed| deployed[i] == there[i]));
         for network in wanted.iter().filter(|network| !there[i].contains(network.as_str())) {
-            told.error(format!("remoteNetworkConfig.{key}"), format!("missing: EKS does not know {network}; {who}"), UPDATE);
+            told.error(format!("remoteNetworkConfig.{key}"), format!("missing: EKS does not know {network}; {who}"), fix);
         }
         for network in there[i].iter().filter(|network| !wanted.contains(**network)) {
-            told.error(format!("remoteNetworkConfig.{key}"), format!("extra: EKS has {network}, too; {who}"), UPDATE);
+            told.error(format!("remoteNetworkConfig.{key}"), format!("extra: EKS has {network}, too; {who}"), fix);
         }
     }
 }
 
 fn endpoints(sides: &Sides<'_>, told: &mut Told) {
+    let file = &sides.cluster.config;
+    let said = file.private_cluster.enabled || file.vpc.cluster_endpoints != Default::default() || !file.vpc.public_access_cidrs.is_empty();
+    if sides.cluster.foreign && !said {
+        return told.idle();
+    }
     let (wanted, config) = (hops::wanted_endpoints(sides.cluster), &live(sides).resources_vpc_config);
     let deployed = sides.deployed.as_ref().and_then(|shape| shape.cluster.as_ref()).map(|cluster| &cluster.resources_vpc_config);
     let cases = [
@@ -153,7 +171,7 @@ fn endpoints(sides: &Sides<'_>, told: &mut Told) {
     for (key, wanted, there, deployed) in cases {
         if wanted != there {
             let who = who(deployed.map(|deployed| deployed == there));
-            told.error(format!("vpc.clusterEndpoints.{key}"), format!("changed: {there} in EKS, {wanted} in the file; {who}"), UPDATE);
+            told.error(format!("vpc.clusterEndpoints.{key}"), format!("changed: {there} in EKS, {wanted} in the file; {who}"), mend(sides));
         }
     }
     if wanted.public && config.endpoint_public_access {
@@ -164,7 +182,11 @@ fn endpoints(sides: &Sides<'_>, told: &mut Told) {
         if wanted != there {
             let text = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
             let who = who(deployed.map(|it| set(&it.public_access_cidrs) == there));
-            told.error("vpc.publicAccessCIDRs", format!("changed: {} in EKS, {} in the file; {who}", text(&there), text(&wanted)), UPDATE);
+            told.error(
+                "vpc.publicAccessCIDRs",
+                format!("changed: {} in EKS, {} in the file; {who}", text(&there), text(&wanted)),
+                mend(sides),
+            );
         }
     }
 }
@@ -172,11 +194,14 @@ fn endpoints(sides: &Sides<'_>, told: &mut Told) {
 fn access_mode(sides: &Sides<'_>, told: &mut Told) {
     let there = &live(sides).access_config.authentication_mode;
     let wanted = &sides.cluster.config.access_config.authentication_mode;
+    if sides.cluster.foreign && wanted.is_empty() {
+        return told.idle();
+    }
     let wanted = if wanted.is_empty() { "API_AND_CONFIG_MAP" } else { wanted };
     if there.is_empty() {
         told.unknown("accessConfig.authenticationMode", "EKS did not say which authentication mode the cluster has");
     } else if there != wanted {
-        told.error("accessConfig.authenticationMode", format!("changed: {there} in EKS, {wanted} in the file"), UPDATE);
+        told.error("accessConfig.authenticationMode", format!("changed: {there} in EKS, {wanted} in the file"), mend(sides));
     }
 }
 
@@ -203,6 +228,9 @@ fn wanted_logs(logging: &ClusterLogging) -> BTreeSet<&str> {
 
 fn logging(sides: &Sides<'_>, told: &mut Told) {
     let wanted = wanted_logs(&sides.cluster.config.cloud_watch.cluster_logging);
+    if sides.cluster.foreign && wanted.is_empty() {
+        return told.idle();
+    }
     let Some(logging) = &live(sides).logging else {
         if wanted.is_empty() {
             return told.idle();
@@ -214,7 +242,7 @@ fn logging(sides: &Sides<'_>, told: &mut Told) {
     if there != wanted {
         let text =
             |set: &BTreeSet<&str>| if set.is_empty() { "none".to_owned() } else { set.iter().copied().collect::<Vec<_>>().join(", ") };
-        told.error("cloudWatch.clusterLogging", format!("changed: {} in EKS, {} in the file", text(&there), text(&wanted)), UPDATE);
+        told.error("cloudWatch.clusterLogging", format!("changed: {} in EKS, {} in the file", text(&there), text(&wanted)), mend(sides));
     }
 }
 

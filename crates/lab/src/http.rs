@@ -11,7 +11,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::netns::Netns;
 
-/// No server of the lab that is alive takes longer.
+/// Hardly a server of the lab that is alive takes longer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a request had no answer.
@@ -57,6 +57,8 @@ pub struct Server {
     pub authority: Option<Vec<u8>>,
     /// Further header lines, such as Authorization.
     pub headers: Vec<(String, String)>,
+    /// For the connection, and for each part of an answer.
+    pub patience: Duration,
 }
 
 /// An answer.
@@ -78,7 +80,7 @@ impl Reply {
 impl Server {
     /// A server that speaks plain HTTP and asks for no credentials.
     pub fn plain(from: &Netns, address: SocketAddr) -> Self {
-        Self { from: from.clone(), address, authority: None, headers: Vec::new() }
+        Self { from: from.clone(), address, authority: None, headers: Vec::new(), patience: TIMEOUT }
     }
 
     /// GET.
@@ -92,9 +94,9 @@ impl Server {
         let failed = |source| HttpError::Io { address: self.address, request: request.clone(), source };
         let message = self.message(&request, body);
         let raw = self.from.run(|| {
-            let stream = TcpStream::connect_timeout(&self.address, TIMEOUT).map_err(failed)?;
-            stream.set_read_timeout(Some(TIMEOUT)).map_err(failed)?;
-            stream.set_write_timeout(Some(TIMEOUT)).map_err(failed)?;
+            let stream = TcpStream::connect_timeout(&self.address, self.patience).map_err(failed)?;
+            stream.set_read_timeout(Some(self.patience)).map_err(failed)?;
+            stream.set_write_timeout(Some(self.patience)).map_err(failed)?;
             match &self.authority {
                 None => converse(stream, &message).map_err(failed),
                 Some(authority) => converse(self.tls(stream, authority)?, &message).map_err(failed),

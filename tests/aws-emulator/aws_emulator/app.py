@@ -73,6 +73,8 @@ class App:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = _read(environ)
         request = Request(environ)
+        # Kept: a form that was read is no text any more, and faults look for texts.
+        request.get_data()
         if request.path == "/_emulator/aws":
             # Comes back as a call of its own, so the lock must be free.
             return admin.call(self.own_url, request)(environ, start_response)

@@ -22,7 +22,8 @@ def everything(app: App) -> list[str]:
     for region, backend in ec2_backends[ACCOUNT].items():
         lines += [f"{region} {line}" for line in _ec2(backend)]
     lines += _iam()
-    lines += [f"s3 bucket {name}" for name in s3_backends[ACCOUNT]["aws"].buckets]
+    for name, bucket in s3_backends[ACCOUNT]["aws"].buckets.items():
+        lines += [f"s3 bucket {name}", *(f"s3 object {name}/{key}" for key in bucket.keys)]
     for region, backend in ssm_backends[ACCOUNT].items():
         names = [name for name in backend._parameters if not name.startswith("/aws/")]
         lines += [f"{region} parameter {name}" for name in names]

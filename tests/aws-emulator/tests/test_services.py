@@ -277,6 +277,20 @@ class Services(Emulated):
                 ec2.create_vpc(CidrBlock="10.44.0.0/16")
             self.assertEqual(len(ec2.describe_vpcs()["Vpcs"]), count + more)
 
+    def test_a_fault_meets_calls_with_its_text_alone(self) -> None:
+        ec2 = self.client("ec2")
+        self.admin("POST", "faults", {"kind": "error", "action": "CreateVpc", "contains": "10.46.0.0", "count": 9})
+        self.refused("InternalError", "", lambda: ec2.create_vpc(CidrBlock="10.46.0.0/16"))
+        ec2.create_vpc(CidrBlock="10.45.0.0/16")
+
+    def test_objects_in_buckets_are_left(self) -> None:
+        s3 = self.client("s3")
+        s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        s3.put_object(Bucket="kept", Key="a/b.json", Body=b"{}")
+        self.assertLess({"s3 bucket kept", "s3 object kept/a/b.json"}, set(self.admin("GET", "left")))
+        s3.delete_object(Bucket="kept", Key="a/b.json")
+        self.assertNotIn("s3 object kept/a/b.json", self.admin("GET", "left"))
+
     def test_a_real_api_server_stands_in(self) -> None:
         self.create()
         self.admin("POST", "endpoint", {"cluster": self.name, "endpoint": "https://10.0.0.1:6443", "certificateAuthority": "Zm9v"})

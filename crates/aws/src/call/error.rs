@@ -201,7 +201,7 @@ impl CallError {
                  Those of single sign-on come by `eval \"$(aws configure export-credentials --format env)\"`"
                     .into(),
             ),
-            Kind::BadCredentials => Some("renew the credentials; these have expired, or AWS does not know them".into()),
+            Kind::BadCredentials => Some("renew the credentials; these have expired, or AWS does not know them (China, GovCloud and each other partition know their own alone)".into()),
             Kind::ClockSkew => Some("set this host's clock (chronyc makestep); AWS refuses signatures that are off by five minutes".into()),
             Kind::Other => None,
         }

@@ -25,6 +25,11 @@ async fn a_template_is_put_with_its_digest_and_taken_away() {
     assert_eq!(seen[1].line, "DELETE /templates/hybridge/shop%20%C3%A4.json HTTP/1.1");
 }
 
+#[test]
+fn a_text_is_named_by_its_digest() {
+    assert_eq!(text_digest("{}"), DIGEST);
+}
+
 #[tokio::test]
 async fn the_bucket_is_in_the_hosts_name_where_its_certificate_allows_that() {
     let fake = Fake::start(|_| Reply::HangUp).await;

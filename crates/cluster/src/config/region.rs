@@ -80,6 +80,11 @@ pub(super) fn known() -> impl Iterator<Item = &'static str> + Clone {
     KNOWN.iter().copied()
 }
 
+/// Whether this release knows the region. There are new ones each year.
+pub fn is_known(region: &str) -> bool {
+    KNOWN.contains(&region)
+}
+
 /// Whether a text looks like a region: `us-west-2`, `us-gov-east-1`, `eusc-de-east-1`.
 pub(super) fn is_region(text: &str) -> bool {
     let words: Vec<&str> = text.split('-').collect();

@@ -117,6 +117,52 @@ fn each_drift_is_told_by_its_code() {
     }
 }
 
+/// A cluster that others made, with nothing in the file of what it is itself.
+fn of_others(cluster: &mut Cluster, world: &mut World) {
+    cluster.foreign = true;
+    cluster.config.private_cluster.enabled = false;
+    cluster.config.vpc.cluster_endpoints = Default::default();
+    cluster.config.metadata.version.clear();
+    let live = world.cluster.as_mut().unwrap();
+    live.resources_vpc_config.endpoint_public_access = true;
+    live.access_config.authentication_mode = "API".into();
+    let setup = LogSetup { types: vec!["audit".into()], enabled: true };
+    live.logging = Some(LiveLogging { cluster_logging: vec![setup] });
+}
+
+#[test]
+fn a_cluster_of_others_is_compared_with_what_the_file_says_and_not_with_what_a_new_one_would_be() {
+    assert_eq!(after(of_others), []);
+    let said: Change = |cluster, world| {
+        of_others(cluster, world);
+        cluster.config.access_config.authentication_mode = "API_AND_CONFIG_MAP".into();
+    };
+    assert_eq!(after(said), [("drift.access-mode", "changed".to_owned())]);
+    let (mut cluster, mut world) = (fixture::cluster(), fixture::world());
+    world.deployed = Some(fixture::deployed());
+    said(&mut cluster, &mut world);
+    let fixes: Vec<_> = compare(&cluster, &world, None).into_iter().flat_map(|it| it.findings).filter_map(|it| it.fix).collect();
+    assert!(fixes.len() == 1 && fixes[0].contains("others made the cluster"), "`update` would not change it: {fixes:?}");
+}
+
+#[test]
+fn networks_of_a_cluster_that_others_made_are_theirs_where_no_stack_of_ours_is() {
+    let (mut cluster, mut world) = (fixture::cluster(), fixture::world());
+    of_others(&mut cluster, &mut world);
+    cluster.node_cidrs.clear();
+    cluster.pod_cidrs.clear();
+    cluster.role = None;
+    world.deployed = None;
+    let of_networks = |cluster: &Cluster, world: &World| {
+        compare(cluster, world, None).into_iter().filter(|it| it.code == "drift.networks").flat_map(|it| it.findings).count()
+    };
+    assert_eq!(of_networks(&cluster, &world), 0);
+    cluster.foreign = false;
+    cluster.config.remote_network_config = Some(Default::default());
+    world.deployed = Some(fixture::deployed());
+    assert_ne!(of_networks(&cluster, &world), 0);
+}
+
 #[test]
 fn who_moved_is_told() {
     let (mut cluster, mut world) = (fixture::cluster(), fixture::world());

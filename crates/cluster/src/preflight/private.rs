@@ -43,7 +43,7 @@ fn needed(view: &View<'_>) -> Vec<&'static str> {
 
 /// Endpoints of the VPC for a service: `ecr.api` of `com.amazonaws.eu-central-1.ecr.api`, not `api`.
 fn of<'a>(view: &'a View<'_>, vpc: &str, service: &str) -> Vec<&'a Endpoint> {
-    let here = view.world.vpc_endpoints.iter().filter(|endpoint| endpoint.vpc_id == vpc && endpoint.state != "deleted");
+    let here = view.world.vpc_endpoints.iter().filter(|endpoint| endpoint.vpc_id == vpc && endpoint.is_there());
     here.filter(|endpoint| service_of(endpoint, &view.cluster.config.metadata.region) == service).collect()
 }
 

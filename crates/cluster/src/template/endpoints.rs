@@ -64,7 +64,7 @@ fn endpoint(draft: &mut Draft<'_>, service: &str, groups: &Groups) {
     let name = format!("{prefix}.{}.{service}", draft.cluster.config.metadata.region);
     let id = format!("VPCEndpoint{}", alias(service));
     let vpc = draft.cluster.vpc.id.as_ref();
-    let mut known = draft.world.vpc_endpoints.iter();
+    let mut known = draft.world.vpc_endpoints.iter().filter(|known| known.is_there());
     if known.any(|known| Some(&known.vpc_id) == vpc && known.service_name == name && !draft.owns(&known.vpc_endpoint_id)) {
         let what = "the VPC has this endpoint already, which is used as it is: its security group must admit the remote networks at 443";
         draft.findings.push(Finding::warning("endpoint.adopted", name, what));

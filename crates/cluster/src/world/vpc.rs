@@ -100,10 +100,17 @@ pub struct Endpoint {
     pub vpc_id: String,
     /// `com.amazonaws.us-west-2.ec2`.
     pub service_name: String,
-    /// `available` or worse.
+    /// `available` or worse. EC2 goes on telling of one that was deleted, for an hour or so.
     pub state: String,
     /// Security groups.
     pub groups: Vec<GroupId>,
+}
+
+impl Endpoint {
+    /// Whether it serves anybody, or soon will: one that is going, or never came to be, does not.
+    pub fn is_there(&self) -> bool {
+        !["deleting", "deleted", "rejected", "failed", "expired"].iter().any(|gone| self.state.eq_ignore_ascii_case(gone))
+    }
 }
 
 /// A security group by name.

@@ -6,6 +6,7 @@ use hybridge_cluster::permissions::Command;
 use hybridge_cluster::world::{Stack, World};
 use hybridge_report::{Exit, Finding};
 
+use super::deed::checks::Work;
 use super::deed::furnish::There;
 use super::deed::prepare::{Prepared, by_file, prepare};
 use super::deed::report::Report;
@@ -25,7 +26,8 @@ pub(super) fn run(asked: &Create) -> Exit {
 async fn create(deed: &Deed, asked: &Create, read: &Read, world: World) -> Done<Exit> {
     let prepared = prepare(read, world)?;
     not_taken(&prepared)?;
-    checks::before(&prepared, &asked.change.stacks, prepared.is_made())?;
+    let work = if prepared.is_made() { Work::Complete } else { Work::Send };
+    checks::before(&prepared, &asked.change.stacks, work)?;
     if asked.change.stacks.dry_run {
         return Ok(dry_run(&prepared));
     }

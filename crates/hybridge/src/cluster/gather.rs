@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use futures::StreamExt as _;
 use futures::stream;
 use hybridge_aws::{CallError, Kind, Session, SessionError, Wishes};
+use hybridge_cluster::config::region::is_known;
 use hybridge_cluster::config::{Annotations, ClusterConfig};
 use hybridge_cluster::course::CLUSTER_TAGS;
 use hybridge_cluster::resolve::hybrid_stack_name;
@@ -103,7 +104,11 @@ pub(super) fn code(error: &CallError) -> &'static str {
 /// A call that failed, as a finding.
 pub(super) fn refused(error: &CallError, region: &str) -> Finding {
     let finding = Finding::error(code(error), format!("AWS in {region}"), chain(error));
-    match error.fix() {
+    // Hosts of a region that is none have no addresses.
+    let misspelt = error.kind() == Kind::NoNetwork && !is_known(region);
+    let doubt = format!("see that the region is written right: this release does not know `{region}`. If it is, ");
+    let fix = error.fix().map(|fix| if misspelt { doubt + &fix } else { fix });
+    match fix {
         Some(fix) => finding.fix(fix),
         None => finding,
     }

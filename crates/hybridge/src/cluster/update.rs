@@ -8,11 +8,12 @@ use hybridge_cluster::update::{LiveState, UpdatePlan};
 use hybridge_cluster::world::World;
 use hybridge_report::{Exit, Finding, Severity};
 
+use super::deed::checks::Work;
 use super::deed::furnish::There;
 use super::deed::prepare::{Prepared, by_file, prepare};
 use super::deed::report::Report;
 use super::deed::stop::{Done, Stop};
-use super::deed::{Deed, bring, checks};
+use super::deed::{Deed, bring, checks, networks};
 use super::file::Read;
 use crate::args::cluster::Update;
 use crate::tell;
@@ -30,8 +31,8 @@ async fn update(deed: &Deed, asked: &Update, read: &Read, world: World) -> Done<
     if prepared.cluster.foreign {
         steps::take_hybrid_stack(deed, &mut prepared).await?;
     }
-    checks::before(&prepared, &asked.change.stacks, false)?;
     let plan = steps::plan(&prepared, asked.force);
+    checks::before(&prepared, &asked.change.stacks, if plan.phases.is_empty() { Work::Keep } else { Work::Send })?;
     told(&plan)?;
     let wanted: Vec<String> =
         addons::wanted(&prepared.cluster.config, prepared.cluster.partition).into_iter().map(|addon| addon.name).collect();
@@ -90,7 +91,19 @@ fn told(plan: &UpdatePlan) -> Done<()> {
     if errors.is_empty() { Ok(()) } else { Err(Stop::input(errors)) }
 }
 
+/// What would be done to a cluster that others made and that is to have no hybrid nodes: our stack goes, whole.
+fn taken_away(plan: &UpdatePlan, prepared: &Prepared) -> String {
+    if prepared.world.stacks.iter().any(|stack| stack.stack_name == plan.stack) {
+        format!("stack {}: deleted\nEKS itself: remote networks as they were before that stack\n", plan.stack)
+    } else {
+        format!("stack {}: not there, so there is nothing to take away\n", plan.stack)
+    }
+}
+
 fn dry_run(plan: &UpdatePlan, prepared: &Prepared) -> Exit {
+    if prepared.cluster.foreign && !prepared.cluster.is_hybrid() {
+        return tell::data(&taken_away(plan, prepared));
+    }
     let mut text = String::new();
     for (number, phase) in plan.phases.iter().enumerate() {
         text.push_str(&format!("stack {}, step {} of {}: {}\n", plan.stack, number + 1, plan.phases.len(), phase.reason));
@@ -103,6 +116,10 @@ fn dry_run(plan: &UpdatePlan, prepared: &Prepared) -> Exit {
     }
     for change in plan.live.iter().filter(|change| change.state == LiveState::ByEks) {
         text.push_str(&format!("EKS itself: {} from {} to {}\n", change.path, change.eks, change.wanted));
+    }
+    let live = prepared.world.cluster.as_ref().filter(|_| prepared.cluster.foreign);
+    if let Some((nodes, pods)) = live.and_then(|live| networks::news(&prepared.cluster, live)) {
+        text.push_str(&format!("EKS itself: told of the remote networks {}\n", [nodes, pods].concat().join(", ")));
     }
     if plan.is_nothing() {
         text.push_str(&format!("stack {}: nothing to change\n", plan.stack));

@@ -20,6 +20,9 @@ pub const REGION: &str = "us-west-2";
 /// moto's account.
 pub const ACCOUNT: &str = "123456789012";
 
+/// A stack is begun in one call, and Python reads the schemas of all its resources then: seconds on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A running emulator. Dropping kills it.
 #[derive(Debug)]
 pub struct Emulator {
@@ -37,7 +40,7 @@ impl Emulator {
         // Python would write what it has compiled beside the sources.
         command.current_dir(Self::source()).env("PYTHONDONTWRITEBYTECODE", "1");
         let mut process = Process::start(command, "aws-emulator", directory)?;
-        let server = Server::plain(ns, address);
+        let server = Server { patience: PATIENCE, ..Server::plain(ns, address) };
         process.wait_until(|| server.get("/_emulator/ready").is_ok_and(|reply| reply.status == 200))?;
         Ok(Self { _process: process, server, address })
     }

@@ -6,6 +6,7 @@
 pub(super) mod accounts;
 pub(super) mod addons;
 pub(super) mod bring;
+mod bucket;
 pub(super) mod change;
 pub(super) mod checks;
 pub(super) mod draft;

@@ -49,12 +49,15 @@ fn parse_before(text: &str) -> (Vec<String>, Vec<String>) {
     (words(nodes.trim_start_matches("nodes")), words(pods))
 }
 
+/// The file's networks of nodes and of pods. None: EKS knows them.
+pub(in crate::cluster) fn news(cluster: &Cluster, live: &LiveCluster) -> Option<(Vec<String>, Vec<String>)> {
+    let wanted = (texts(&cluster.node_cidrs), texts(&cluster.pod_cidrs));
+    (!same(&had(live), &wanted)).then_some(wanted)
+}
+
 /// Tells EKS of the file's networks, unless it knows them.
 pub(in crate::cluster) async fn announce(deed: &Deed, cluster: &Cluster, live: &LiveCluster) -> Done<Option<String>> {
-    let wanted = (texts(&cluster.node_cidrs), texts(&cluster.pod_cidrs));
-    if same(&had(live), &wanted) {
-        return Ok(None);
-    }
+    let Some(wanted) = news(cluster, live) else { return Ok(None) };
     deed.configure(body(&wanted.0, &wanted.1), "telling EKS of the remote networks").await?;
     Ok(Some(format!("EKS knows the remote networks {}", [wanted.0, wanted.1].concat().join(", "))))
 }

@@ -150,12 +150,29 @@ impl Deed {
     /// Has a change set made and reads it. None: there is nothing to change.
     pub(in crate::cluster) async fn change_set(&self, wish: &Wish<'_>, kind: ChangeSetKind) -> Done<Option<ChangeSet>> {
         let url = self.uploaded(wish).await?;
-        let template = url.as_deref().map_or(TemplateSource::Body(wish.body), TemplateSource::Url);
+        let set = self.asked_for(wish, kind, url.as_deref()).await;
+        self.unload(wish, url.is_some()).await;
+        let set = set?
+            .ok_or_else(|| Finding::error("change.slow", format!("stack {}", wish.name), "its change set is not ready after 5 minutes"))?;
+        if set.is_without_changes() {
+            self.session.delete_change_set(&set.id).await?;
+            return Ok(None);
+        }
+        if set.status != "CREATE_COMPLETE" {
+            self.session.delete_change_set(&set.id).await?;
+            let what = format!("CloudFormation refuses the change set ({}): {}", set.status, set.status_reason);
+            return Err(Finding::error("change.refused", format!("stack {}", wish.name), what).into());
+        }
+        Ok(Some(set))
+    }
+
+    /// Asks for a change set and waits until CloudFormation has made it or refuses it. None: it takes too long.
+    async fn asked_for(&self, wish: &Wish<'_>, kind: ChangeSetKind, url: Option<&str>) -> Done<Option<ChangeSet>> {
         let new = NewChangeSet {
             stack: wish.name,
             name: &self.token,
             kind,
-            template,
+            template: url.map_or(TemplateSource::Body(wish.body), TemplateSource::Url),
             capabilities: wish.capabilities,
             tags: wish.tags,
             description: wish.what,
@@ -174,20 +191,7 @@ impl Deed {
             let set = self.session.describe_change_set(Some(wish.name), &id).await?;
             Ok(set.filter(|set| !set.is_pending()))
         };
-        let set = self.until(Pace::stacks(), CHANGE_SET, "change set", look).await;
-        self.unload(wish, url.is_some()).await;
-        let set = set?
-            .ok_or_else(|| Finding::error("change.slow", format!("stack {}", wish.name), "its change set is not ready after 5 minutes"))?;
-        if set.is_without_changes() {
-            self.session.delete_change_set(&set.id).await?;
-            return Ok(None);
-        }
-        if set.status != "CREATE_COMPLETE" {
-            self.session.delete_change_set(&set.id).await?;
-            let what = format!("CloudFormation refuses the change set ({}): {}", set.status, set.status_reason);
-            return Err(Finding::error("change.refused", format!("stack {}", wish.name), what).into());
-        }
-        Ok(Some(set))
+        self.until(Pace::stacks(), CHANGE_SET, "change set", look).await
     }
 
     /// Carries a change set out. Whether it was begun is seen by the stack, where the answer is lost.
@@ -200,30 +204,6 @@ impl Deed {
             }
             result => result,
         }
-    }
-
-    /// Puts a template that is too long for a request into the bucket.
-    async fn uploaded(&self, wish: &Wish<'_>) -> Done<Option<String>> {
-        if wish.body.len() <= LONGEST_BODY {
-            return Ok(None);
-        }
-        let Some(bucket) = &self.bucket else {
-            return Err(super::draft::too_long(wish.name, wish.body.len()).into());
-        };
-        Ok(Some(self.session.put_object(bucket, &self.key(wish), wish.body).await?))
-    }
-
-    /// CloudFormation has read it by now; one that stays is no harm.
-    async fn unload(&self, wish: &Wish<'_>, uploaded: bool) {
-        if let (true, Some(bucket)) = (uploaded, &self.bucket)
-            && let Err(error) = self.session.delete_object(bucket, &self.key(wish)).await
-        {
-            self.screen.line(format_args!("warning: the template stays in bucket {bucket}: {error}"));
-        }
-    }
-
-    fn key(&self, wish: &Wish<'_>) -> String {
-        format!("hybridge/{}/{}.json", wish.name, self.token)
     }
 }
 

@@ -161,6 +161,10 @@ pub(super) async fn beside(deed: &Deed, prepared: &mut Prepared, force: bool, re
     let name = prepared.first().plan.name.clone();
     let there = deed.stack(&name).await?;
     if !prepared.cluster.is_hybrid() {
+        if there.is_none() {
+            // Remote networks that EKS has now are none of ours.
+            return Ok(());
+        }
         report.done.extend(networks::withdraw(deed, &live, &prepared.world).await?);
         if deed.remove(&name).await? {
             report.done.push(format!("deleted stack {name}"));

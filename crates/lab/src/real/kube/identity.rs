@@ -44,10 +44,9 @@ impl Kube {
     /// For requests as the owner of a token from a namespace that has a route to the server.
     pub fn server_for_token(&self, from: &Netns, token: &str) -> Server {
         Server {
-            from: from.clone(),
-            address: self.address,
             authority: Some(self.authority.clone().into_bytes()),
             headers: vec![("Authorization".into(), format!("Bearer {token}"))],
+            ..Server::plain(from, self.address)
         }
     }
 
