@@ -129,7 +129,7 @@ fn the_partition_has_none(site: &Site, wanted: &Wanted) {
         config["metadata"]["region"] = json!(region);
         config["availabilityZones"] = json!([format!("{region}a"), format!("{region}b")]);
         for command in ["create", "update", "delete"] {
-            site.with_config(command, &config, &[]).ended(1).told("error[region.partition]").told("aws-us-gov");
+            site.with_config(command, &config, &[]).ended(1).told("error[region.partition]").told("take a region of partition aws");
         }
         // So is a role of the partition that the region is not in.
         let mut config = site.config(wanted);
