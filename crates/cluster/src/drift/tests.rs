@@ -152,13 +152,17 @@ fn networks_of_a_cluster_that_others_made_are_theirs_where_no_stack_of_ours_is()
     cluster.node_cidrs.clear();
     cluster.pod_cidrs.clear();
     cluster.role = None;
+    cluster.config.remote_network_config = Some(crate::config::RemoteNetworkConfig {
+        remote_node_networks: Some(Vec::new()),
+        remote_pod_networks: Some(Vec::new()),
+        ..Default::default()
+    });
     world.deployed = None;
     let of_networks = |cluster: &Cluster, world: &World| {
         compare(cluster, world, None).into_iter().filter(|it| it.code == "drift.networks").flat_map(|it| it.findings).count()
     };
     assert_eq!(of_networks(&cluster, &world), 0);
     cluster.foreign = false;
-    cluster.config.remote_network_config = Some(Default::default());
     world.deployed = Some(fixture::deployed());
     assert_ne!(of_networks(&cluster, &world), 0);
 }
