@@ -6,14 +6,18 @@
 mod emulated;
 
 mod with_real_parts {
+    use std::io::{BufRead as _, BufReader, Lines};
+    use std::process::{Child, ChildStderr};
     use std::time::Duration;
 
     use hybridge_lab::isolate::isolated;
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
     use rand::rngs::StdRng;
     use rand::{RngExt as _, SeedableRng as _};
     use serde_json::json;
 
-    use crate::emulated::{Gateway, NAME, Provider, Site, Wanted};
+    use crate::emulated::{Gateway, Given, NAME, Provider, Site, Wanted};
 
     const STACK: &str = "eksctl-shop-cluster";
 
@@ -57,6 +61,34 @@ mod with_real_parts {
             site.emulator.fail_resource(&json!({"logicalId": "VPC", "on": "delete", "reason": "the VPC stays today"})).unwrap();
             site.delete().ended(3).told("the VPC stays today");
             deleted(&site, &before);
+        });
+    }
+
+    /// Reads what a command says on stderr until a line has this in it.
+    fn until_told(child: &mut Child, text: &str) -> Lines<BufReader<ChildStderr>> {
+        let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(told.any(|line| line.unwrap().contains(text)), "it did not say {text:?}");
+        told
+    }
+
+    #[test]
+    fn who_interrupts_is_told_what_goes_on_and_the_next_run_finishes() {
+        isolated(|| {
+            let site = Site::start();
+            let wanted = Wanted::hybrid(Provider::Ssm, Gateway::Transit);
+            let file = site.file(&wanted);
+            site.emulator.set_delay(Duration::from_secs(3)).unwrap();
+            for (signal, now) in [(Signal::SIGINT, "CREATE_IN_PROGRESS"), (Signal::SIGTERM, "being made; waiting")] {
+                let mut create = site.command(&["create", "-f", file.to_str().unwrap()]).spawn().unwrap();
+                let told = until_told(&mut create, now);
+                kill(Pid::from_raw(create.id().try_into().unwrap()), signal).unwrap();
+                let told: Vec<_> = told.map(Result::unwrap).collect();
+                assert_eq!(create.wait().unwrap().code(), Some(3), "{signal}: {told:?}");
+                assert!(told.iter().any(|line| line.contains("interrupted; AWS goes on: stack eksctl-shop-cluster")), "{signal}: {told:?}");
+                assert!(told.iter().any(|line| line.contains("run the same command again")), "{signal}: {told:?}");
+            }
+            site.emulator.set_delay(Duration::ZERO).unwrap();
+            created(&site, &wanted);
         });
     }
 
@@ -105,33 +137,73 @@ mod with_real_parts {
             let said = said.told("cloudformation:CreateChangeSet").told("\"Effect\"");
             assert!(!said.err.contains("wJalrXUtnFEMI"), "the secret key is told");
             site.emulator.clear_faults().unwrap();
+            // Refused before anything is begun: the same policies.
+            for (action, said, needed) in [
+                ("DescribeCluster", "DescribeCluster shop: AccessDenied", "eks:DescribeCluster"),
+                ("ListStacks", "ListStacks: AccessDenied", "cloudformation:ListStacks"),
+            ] {
+                site.emulator.order(&json!({"kind": "deny", "action": action, "count": 9})).unwrap();
+                let told = site.with_file("create", &wanted, &[]).ended(1).told(&format!("error[aws.denied]: {said}"));
+                told.told(&format!("allow `{needed}`")).told("\"Effect\"");
+                site.emulator.clear_faults().unwrap();
+            }
             site.emulator.order(&json!({"kind": "expired", "count": 999})).unwrap();
             let said = site.with_file("create", &wanted, &[]);
             assert!(said.code != Some(0) && said.err.contains("expired"), "{}", said.err);
             site.emulator.clear_faults().unwrap();
             assert_eq!(site.emulator.left().unwrap(), before);
 
-            stack_of_others(&site, &wanted);
+            let nowhere = Given {
+                vpc: "vpc-0123456789abcdef0".into(),
+                subnets: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"].map(Into::into),
+            };
+            let nowhere = Wanted { gateway: Gateway::None, vpc: Some(nowhere), ..wanted.clone() };
+            site.with_file("create", &nowhere, &[]).ended(1).told("error[vpc.unknown]").told("error[subnet.unknown]");
+            assert_eq!(site.emulator.left().unwrap(), before);
+
+            stack_at_work(&site, &wanted);
             taken(&site, &wanted);
         });
     }
 
-    /// Somebody else changes the stack at the moment: the command waits for them, or says that it does not.
-    fn stack_of_others(site: &Site, wanted: &Wanted) {
+    /// What is at work on the stack: an earlier run of ours is waited for, others are left alone, and what nobody finishes is told; all
+    /// that before file and stack are compared, and although they may be the same already.
+    fn stack_at_work(site: &Site, wanted: &Wanted) {
         let before = site.emulator.left().unwrap();
         created(site, wanted);
-        site.emulator.set_stack_status(STACK, "UPDATE_IN_PROGRESS", "by somebody else").unwrap();
         let more = Wanted { nodes: vec!["10.80.0.0/16", "10.81.0.0/16"], ..wanted.clone() };
         let file = site.file(&more);
-        let update = site.command(&["update", "-f", file.to_str().unwrap()]).spawn().unwrap();
-        std::thread::sleep(Duration::from_secs(1));
+        let update = ["update", "-f", file.to_str().unwrap()];
+        site.killed_in(&update, "ExecuteChangeSet");
+        site.until_stack(STACK, "UPDATE_COMPLETE");
+        // As it was a moment ago, for as long as a busy machine needs.
+        site.emulator.set_stack_status(STACK, "UPDATE_IN_PROGRESS", "").unwrap();
+        site.with_file("update", &more, &["--dry-run"]).ended(0).told("warning[stack.busy]");
+        let mut again = site.command(&update).spawn().unwrap();
+        let told = until_told(&mut again, "being changed by an earlier run of hybridge; waiting");
         site.emulator.set_stack_status(STACK, "UPDATE_COMPLETE", "").unwrap();
-        let said = crate::emulated::Said::from(update.wait_with_output().unwrap());
-        if said.code != Some(0) {
-            said.told("UPDATE_IN_PROGRESS");
-        }
-        site.with_file("update", &more, &[]).ended(0);
+        told.for_each(drop);
+        assert_eq!(again.wait().unwrap().code(), Some(0));
         site.is_as(&more);
+
+        let mut tags = site.stack(STACK)["Tags"].clone();
+        tags.as_array_mut().unwrap().push(json!({"Key": "theirs", "Value": "1"}));
+        let theirs = json!({"StackName": STACK, "UsePreviousTemplate": true, "Capabilities": ["CAPABILITY_IAM"], "Tags": tags});
+        site.aws("cloudformation", "update_stack", theirs);
+        site.until_stack(STACK, "UPDATE_COMPLETE");
+        site.emulator.set_stack_status(STACK, "UPDATE_IN_PROGRESS", "").unwrap();
+        for file in [&more, wanted] {
+            site.with_file("update", file, &[]).ended(1).told("error[stack.busy]").told("by somebody");
+        }
+        for (status, code) in
+            [("UPDATE_ROLLBACK_FAILED", "stack.stuck"), ("DELETE_FAILED", "stack.left"), ("DELETE_IN_PROGRESS", "stack.deleting")]
+        {
+            site.emulator.set_stack_status(STACK, status, "").unwrap();
+            site.with_file("update", &more, &[]).ended(1).told(&format!("error[{code}]"));
+        }
+        site.emulator.set_stack_status(STACK, "UPDATE_COMPLETE", "").unwrap();
+        site.with_file("update", wanted, &[]).ended(0);
+        site.is_as(wanted);
         deleted(site, &before);
     }
 

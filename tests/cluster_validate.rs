@@ -59,6 +59,21 @@ fn json_has_every_problem_and_the_same_exit_code() {
 }
 
 #[test]
+fn yaml_says_what_json_says() {
+    for name in ["e13-unknown-field", "02-ssm-tgw"] {
+        let in_form = |form| validate(&["-f", &fixture(name), "-o", form], b"");
+        let (json, yaml) = (in_form("json"), in_form("yaml"));
+        assert_eq!((yaml.status, &yaml.stderr), (json.status, &json.stderr));
+        let mut problems = hybridge_document::Problems::new("told.yaml", 0, Vec::new());
+        let form = hybridge_document::Form { kind: "Verdict", nodes: 1000, second: "" };
+        let tree = hybridge_document::read(text(&yaml.stdout), form, &mut problems).unwrap().unwrap();
+        let value = hybridge_document::value(&tree, &mut problems);
+        assert_eq!(value, serde_json::from_slice::<Value>(&json.stdout).unwrap());
+        assert_ne!(yaml.stdout, json.stdout, "JSON is YAML, but not what people ask for");
+    }
+}
+
+#[test]
 fn standard_input_is_a_file_too() {
     let file = fs::read(fixture("02-ssm-tgw")).unwrap();
     let good = validate(&["-f", "-"], &file);

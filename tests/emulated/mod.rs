@@ -328,6 +328,30 @@ impl Site {
         reached
     }
 
+    /// Kills it when its first call of `action` has done its work, and before it knows.
+    pub(crate) fn killed_in(&self, arguments: &[&str], action: &str) {
+        self.emulator.order(&json!({"kind": "hold", "action": action, "when": "after"})).unwrap();
+        let mut child = self.command(arguments).spawn().unwrap();
+        assert!(self.wait_held(&mut child), "it ended without a call of {action}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.emulator.clear_faults().unwrap();
+    }
+
+    /// What CloudFormation says of a stack.
+    pub(crate) fn stack(&self, name: &str) -> Value {
+        self.aws("cloudformation", "describe_stacks", json!({"StackName": name}))["Stacks"][0].clone()
+    }
+
+    /// Waits until a stack has the status.
+    pub(crate) fn until_stack(&self, name: &str, status: &str) {
+        let start = Instant::now();
+        while self.stack(name)["StackStatus"] != status {
+            assert!(start.elapsed() < LONG, "{}", self.stack(name)["StackStatus"]);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn wait_held(&self, child: &mut Child) -> bool {
         let start = Instant::now();
         loop {

@@ -267,9 +267,9 @@ fn entries(sides: &Sides<'_>, told: &mut Told) {
             Some(entry) if entry.kind != *kind => told.error(
                 *arn,
                 format!("changed: its access entry is of type {}, not {kind}", entry.kind),
-                remedy::aws(
-                    sides.cluster,
-                    &format!("eks delete-access-entry --cluster-name {name} --principal-arn {arn}, then hybridge cluster update"),
+                format!(
+                    "{}, then hybridge cluster update",
+                    remedy::aws(sides.cluster, &format!("eks delete-access-entry --cluster-name {name} --principal-arn {arn}"))
                 ),
             ),
             Some(_) => {}

@@ -383,3 +383,14 @@ fn the_file_of_facts_is_this_world() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "write it anew with HYBRIDGE_WRITE_FIXTURES=1");
     assert_eq!(serde_json::from_str::<World>(&text).unwrap(), world, "nothing is lost on the way");
 }
+
+/// A hint may go on behind a command, but nothing of it comes between a command and its region.
+#[track_caller]
+pub(crate) fn assert_commands_are_whole(hint: &str) {
+    for (at, _) in hint.match_indices(" --region") {
+        let command = hint[..at].rfind("aws ").map_or(hint, |start| &hint[start..at]);
+        assert!(![", then", ";", "("].iter().any(|end| command.contains(end)), "{hint}");
+        let network = command.split("--destination-cidr-block ").nth(1).map_or("/", |rest| rest.split(' ').next().unwrap());
+        assert!(network.contains('/'), "{hint}");
+    }
+}

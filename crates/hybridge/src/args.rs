@@ -139,6 +139,8 @@ pub(crate) enum Output {
     Table,
     /// One JSON object.
     Json,
+    /// The same as YAML.
+    Yaml,
 }
 
 #[cfg(test)]

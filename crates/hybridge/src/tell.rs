@@ -6,6 +6,8 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use hybridge_report::{Exit, Finding, Severity};
 use serde::Serialize;
 
+use crate::args::Output;
+
 /// Prints data; whoever reads may have seen enough, as `head` has.
 pub(crate) fn data(text: &str) -> Exit {
     match std::io::stdout().write_all(text.as_bytes()) {
@@ -22,6 +24,20 @@ pub(crate) fn data(text: &str) -> Exit {
 pub(crate) fn json(value: &impl Serialize) -> Exit {
     let text = serde_json::to_string_pretty(value).expect("our own types have text keys only");
     data(&(text + "\n"))
+}
+
+/// Prints data as YAML.
+pub(crate) fn yaml(value: &impl Serialize) -> Exit {
+    let value = serde_json::to_value(value).expect("our own types have text keys only");
+    data(&hybridge_document::write(&value))
+}
+
+/// Prints data for programs: as YAML if that is asked for, else as JSON.
+pub(crate) fn structured(form: Output, value: &impl Serialize) -> Exit {
+    match form {
+        Output::Yaml => yaml(value),
+        Output::Json | Output::Table => json(value),
+    }
 }
 
 /// Prints a line to standard error.

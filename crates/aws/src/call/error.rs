@@ -314,6 +314,13 @@ pub(crate) fn clock_offset(response: &HttpResponse, now: Timestamp) -> Option<i6
     Some(now.as_second() - date.as_second())
 }
 
+impl Kind {
+    /// What a refusal is about of which nothing is known but AWS's error code, such as `AccessDeniedException`.
+    pub fn of_code(code: &str) -> Self {
+        kind(code, 0, None)
+    }
+}
+
 fn kind(code: &str, status: u16, clock_offset: Option<i64>) -> Kind {
     let is_skewed = clock_offset.is_some_and(|offset| offset.abs() >= SKEW);
     match code {

@@ -1,5 +1,6 @@
 //! What goes with a cluster, and in which order.
 
+use crate::difference::{Action, Difference};
 use crate::handover::activation::is_ours;
 use crate::world::{Activation, KubeNode, ManagedInstance, Stack, World};
 
@@ -100,6 +101,17 @@ impl Leaving {
         leaving
     }
 
+    /// What goes when a change of the stack takes away the role of hybrid nodes that it made: activations that hand this role out, and
+    /// machines that have it.
+    pub fn with_role(cluster: &str, world: &World, changes: &Difference) -> Self {
+        let removes = |id: &str| changes.resources.iter().any(|change| change.id == id && change.action == Action::Remove);
+        let role = made_role(world, cluster).filter(|_| MADE.iter().any(|id| removes(id)));
+        let has = |arn: &str| role.as_deref().is_some_and(|role| arn.rsplit('/').next() == Some(role));
+        let machines = world.managed_instances.iter().filter(|machine| machine.instance_id.starts_with("mi-") && has(&machine.iam_role));
+        let activations = world.activations.iter().filter(|activation| has(&activation.iam_role));
+        Self { machines: machines.cloned().collect(), activations: activations.cloned().collect(), ..Self::default() }
+    }
+
     /// Whether there is a stack of this kind.
     pub fn has(&self, kind: Kind) -> bool {
         self.stacks.iter().any(|(other, _)| *other == kind)
@@ -115,10 +127,12 @@ fn hybrid_nodes(world: &World) -> Option<Vec<KubeNode>> {
     Some(world.nodes.as_ref()?.iter().filter(|node| node.hybrid).cloned().collect())
 }
 
+/// Names in the template of roles that are made for hybrid nodes.
+const MADE: [&str; 2] = ["HybridNodesSSMRole", "HybridNodesIRARole"];
+
 /// Name of the hybrid nodes' role that the cluster's stack made. A role that was given may serve other clusters, too, so what carries it
 /// is not all this cluster's.
 fn made_role(world: &World, cluster: &str) -> Option<String> {
-    const MADE: [&str; 2] = ["HybridNodesSSMRole", "HybridNodesIRARole"];
     let resources = world.deployed.iter().flat_map(|deployed| &deployed.stack_resources);
     let of_stack = resources.into_iter().find(|resource| MADE.contains(&resource.logical_resource_id.as_str()));
     if let Some(resource) = of_stack.filter(|resource| !resource.physical_resource_id.is_empty()) {

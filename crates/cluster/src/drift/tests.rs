@@ -14,6 +14,7 @@ fn after(change: Change) -> Vec<(&'static str, String)> {
     world.deployed = Some(fixture::deployed());
     change(&mut cluster, &mut world);
     let outcomes = compare(&cluster, &world, None);
+    outcomes.iter().flat_map(|outcome| &outcome.findings).filter_map(|it| it.fix.as_deref()).for_each(fixture::assert_commands_are_whole);
     outcomes
         .iter()
         .flat_map(|outcome| {

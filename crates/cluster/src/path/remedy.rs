@@ -9,10 +9,11 @@ use super::gateway::Obstacle;
 use crate::resolve::{Cluster, VpcGateway};
 use crate::world::NetworkAcl;
 
-/// A command of the AWS CLI, in the cluster's region.
+/// A command of the AWS CLI, in the cluster's region. What stands behind it in parentheses is no part of it and stays behind.
 pub(crate) fn aws(cluster: &Cluster, rest: &str) -> String {
     let region = &cluster.config.metadata.region;
-    format!("aws {rest} --region {region}")
+    let (command, note) = rest.split_once(" (").map_or((rest, String::new()), |(command, note)| (command, format!(" ({note}")));
+    format!("aws {command} --region {region}{note}")
 }
 
 /// The command that asks for a higher quota of VPCs.

@@ -103,6 +103,7 @@ fn each_thing_that_is_taken_away_breaks_its_own_hop() {
             let network = fix.split_once("--destination-cidr-block ").and_then(|(_, rest)| rest.split(' ').next());
             assert!(network.is_none_or(|network| network.parse::<Cidr4>().is_ok()), "{what}: a route is made for a network: {fix}");
         }
+        found.iter().filter_map(|it| it.fix.as_deref()).for_each(fixture::assert_commands_are_whole);
         assert!(found.len() <= 2, "one sentence a broken part, not one a way: {what}: {found:#?}");
     }
 }

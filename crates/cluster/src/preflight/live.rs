@@ -110,7 +110,10 @@ fn stacks(view: &View<'_>, told: &mut Told) {
             told.error(
                 name,
                 format!("the stack is {status}{reason}"),
-                remedy::aws(view.cluster, &format!("cloudformation describe-stack-events --stack-name {name} shows the first failure; then hybridge cluster create or update goes on")),
+                format!(
+                    "{} shows the first failure; then hybridge cluster create or update goes on",
+                    remedy::aws(view.cluster, &format!("cloudformation describe-stack-events --stack-name {name}"))
+                ),
             );
         } else if status.ends_with("IN_PROGRESS") {
             told.warning(name, format!("the stack is {status}{reason}"), "wait until it is done, and look again");
@@ -151,19 +154,19 @@ fn entries(view: &View<'_>, told: &mut Told) {
             None => told.error(
                 &role,
                 "it has no access entry, so its nodes are refused by the API server",
-                remedy::aws(view.cluster, &format!("eks create-access-entry --cluster-name {} --principal-arn {role} --type HYBRID_LINUX", live.name)),
-            ),
-            Some(entry) if entry.kind != "HYBRID_LINUX" => told.error(
-                &role,
-                format!("its access entry is of type {}, and only HYBRID_LINUX lets hybrid nodes join", entry.kind),
                 remedy::aws(
                     view.cluster,
-                    &format!(
-                        "eks delete-access-entry --cluster-name {0} --principal-arn {role}, then eks create-access-entry --cluster-name {0} --principal-arn {role} --type HYBRID_LINUX",
-                        live.name
-                    ),
+                    &format!("eks create-access-entry --cluster-name {} --principal-arn {role} --type HYBRID_LINUX", live.name),
                 ),
             ),
+            Some(entry) if entry.kind != "HYBRID_LINUX" => {
+                told.error(&role, format!("its access entry is of type {}, and only HYBRID_LINUX lets hybrid nodes join", entry.kind), {
+                    let of = format!("--cluster-name {} --principal-arn {role}", live.name);
+                    let delete = remedy::aws(view.cluster, &format!("eks delete-access-entry {of}"));
+                    let create = remedy::aws(view.cluster, &format!("eks create-access-entry {of} --type HYBRID_LINUX"));
+                    format!("{delete}, then {create}")
+                })
+            }
             Some(_) => {}
         }
     }

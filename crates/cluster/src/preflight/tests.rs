@@ -42,6 +42,7 @@ fn check_cases(cases: &[Case]) {
         assert_eq!(failing, expected.iter().copied().collect(), "{what}: {findings:#?}");
         let mended = |finding: &Finding| finding.severity == Severity::Warning || finding.fix.as_deref().is_some_and(|fix| !fix.is_empty());
         assert!(findings.iter().all(mended), "{what}: an error says what to do: {findings:#?}");
+        findings.iter().filter_map(|finding| finding.fix.as_deref()).for_each(fixture::assert_commands_are_whole);
     }
 }
 

@@ -152,6 +152,12 @@ fn subnets_that_are_not_found_or_not_clear_are_told() {
     let unseen = resolved(&with_subnets("vpc-1", &[("us-west-2a", "subnet-a", "", "")]), &World::default()).unwrap();
     assert_eq!(warnings(&unseen), ["subnet.unseen"]);
     assert!(resolved(&with_subnets("", &[("us-west-2a", "subnet-a", "", "")]), &World::default()).unwrap_err().contains(&"vpc.unknown"));
+    // Asked, AWS has answered that there is nothing.
+    let mut asked = World { caller: Some(crate::world::Caller::default()), ..World::default() };
+    let nowhere = with_subnets("vpc-1", &[("us-west-2a", "subnet-a", "", ""), ("us-west-2b", "subnet-b", "", "")]);
+    assert_eq!(resolved(&nowhere, &asked).unwrap_err(), ["subnet.unknown", "subnet.unknown", "vpc.unknown"]);
+    asked.unanswered.insert("DescribeSubnets vpc-1".into(), "not allowed".into());
+    assert_eq!(resolved(&nowhere, &asked).unwrap_err(), ["vpc.unknown", "subnet.unseen", "subnet.unseen"]);
 }
 
 #[test]

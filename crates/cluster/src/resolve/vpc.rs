@@ -136,7 +136,7 @@ fn find((config, world): (&ClusterConfig, &World), place: &str, subnet: &Subnet,
             findings.push(Finding::error("subnet.ambiguous", place, what).fix("name the subnet's id"));
             (unknown(""), None)
         }
-        (None, _) if world.subnets.is_empty() && !subnet.id.is_empty() => {
+        (None, _) if world.subnets.is_empty() && !subnet.id.is_empty() && !answered(world, "DescribeSubnets") => {
             let what = format!("{} is not looked up, so its network and routes are not known", subnet.id);
             findings.push(Finding::warning("subnet.unseen", place, what).fix("plan with --facts or without --offline"));
             (unknown(&subnet.id), None)
@@ -160,6 +160,11 @@ fn looked_up(name: &str, subnet: &world::Subnet, world: &World) -> ClusterSubnet
     }
 }
 
+/// Whether AWS was asked and answered, so that what is not known does not exist.
+fn answered(world: &World, operation: &str) -> bool {
+    world.caller.is_some() && crate::preflight::unanswered(world, operation).is_none()
+}
+
 /// The table that a subnet uses: its own, else the VPC's main one.
 fn route_table<'a>(subnet: &world::Subnet, world: &'a World) -> Option<&'a world::RouteTable> {
     let of_vpc = || world.route_tables.iter().filter(|table| table.vpc_id == subnet.vpc_id);
@@ -169,8 +174,9 @@ fn route_table<'a>(subnet: &world::Subnet, world: &'a World) -> Option<&'a world
 
 fn networks(id: &str, world: &World, findings: &mut Vec<Finding>) -> Vec<Cidr4> {
     let Some(vpc) = world.vpcs.iter().find(|vpc| vpc.vpc_id == id) else {
-        if !world.vpcs.is_empty() {
-            findings.push(Finding::error("vpc.unknown", "vpc.id", format!("there is no {id}")));
+        if !world.vpcs.is_empty() || answered(world, "DescribeVpcs") {
+            let finding = Finding::error("vpc.unknown", "vpc.id", format!("there is no {id}"));
+            findings.push(finding.fix("look at `aws ec2 describe-vpcs`: is it another region or another account?"));
         }
         return Vec::new();
     };

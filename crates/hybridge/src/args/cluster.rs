@@ -134,6 +134,8 @@ pub(crate) enum PlanOutput {
     Table,
     /// One JSON object: findings, resources, differences, templates.
     Json,
+    /// The same as YAML.
+    Yaml,
     /// The template of the cluster's stack alone, the bytes that CloudFormation gets.
     Template,
 }

@@ -12,11 +12,12 @@ use jiff::Timestamp;
 
 use self::leftovers::Known;
 use super::deed::oidc::provider_arn;
-use super::deed::prepare::ask;
+use super::deed::prepare::needed;
 use super::deed::report::Report;
-use super::deed::stop::Done;
+use super::deed::stop::{Done, Stop};
 use super::deed::{Deed, kubeconfig};
 use super::file::{Read, read};
+use super::gather::gather;
 use crate::args::cluster::{Delete, File, Which};
 use crate::runtime::block_on;
 use crate::tell;
@@ -29,9 +30,9 @@ pub(super) fn run(asked: &Delete) -> Exit {
         Err(exit) => return exit,
     };
     block_on(async {
-        let (world, session) = match ask(&which.0, &which.1, &asked.which.asking).await {
+        let (world, session) = match gather(&which.0, &which.1, &asked.which.asking).await {
             Ok(known) => known,
-            Err(stop) => return stop.print(),
+            Err(finding) => return Stop::from(finding).print(),
         };
         let deed = Deed::new(session, &which.0.metadata.name, asked.patience.timeout, None);
         deed.to_its_end(Command::Delete, AGAIN, delete(&deed, asked, &world)).await
@@ -54,6 +55,7 @@ fn which(asked: &Which) -> Result<(ClusterConfig, Annotations), Exit> {
 }
 
 async fn delete(deed: &Deed, asked: &Delete, world: &World) -> Done<Exit> {
+    needed(world)?;
     let leaving = Leaving::of(&deed.cluster, world);
     let own = leaving.has(Kind::Cluster);
     let mut report = Report::new(&deed.cluster, deed.session.region());
@@ -143,7 +145,7 @@ fn inhabited(asked: &Delete, world: &World, leaving: &Leaving) -> Done<()> {
 }
 
 /// Machines and activations of Systems Manager.
-async fn machines(deed: &Deed, leaving: &Leaving, report: &mut Report) -> Done<()> {
+pub(super) async fn machines(deed: &Deed, leaving: &Leaving, report: &mut Report) -> Done<()> {
     // Activations first: a machine that registers in between would stay.
     for activation in &leaving.activations {
         deed.touch();

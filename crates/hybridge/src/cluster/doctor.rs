@@ -53,7 +53,9 @@ pub(super) fn run(asked: &Doctor) -> Exit {
     let healthy = !outcomes::failed(&checks) && path_findings.iter().all(|finding| finding.severity != Severity::Error);
     let nodes = machines(world);
     let said = match asked.look.output {
-        Output::Json => tell::json(&Report { healthy, checks: &checks, nodes, paths: &paths, path_findings: &path_findings }),
+        form @ (Output::Json | Output::Yaml) => {
+            tell::structured(form, &Report { healthy, checks: &checks, nodes, paths: &paths, path_findings: &path_findings })
+        }
         Output::Table => {
             let said = tell::data(&(outcomes::table(&checks) + &nodes_table(&nodes) + &ways(&paths)));
             tell::findings(checks.iter().flat_map(|check| &check.findings).chain(&path_findings));

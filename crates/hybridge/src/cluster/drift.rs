@@ -32,7 +32,7 @@ pub(super) fn run(asked: &Look) -> Exit {
     // What could not be compared is not well: who watches the exit code alone has to see it.
     let drift = !findings.is_empty();
     let said = match asked.output {
-        Output::Json => tell::json(&Report { drift, comparisons: &comparisons }),
+        form @ (Output::Json | Output::Yaml) => tell::structured(form, &Report { drift, comparisons: &comparisons }),
         Output::Table => {
             let said = tell::data(&outcomes::table(&comparisons));
             tell::findings(findings);

@@ -23,7 +23,7 @@ use tokio::join;
 
 pub(super) use self::facts::known;
 use self::questions::together;
-pub(super) use self::questions::{Open, told};
+pub(super) use self::questions::{Note, Open, note, told};
 use crate::args::cluster::Asking;
 
 /// What one question of a kind after the other would take too long for, and all at once would be throttled for.
@@ -89,7 +89,11 @@ fn without_credentials(error: &CallError, asking: &Asking) -> Option<Finding> {
 
 /// The code of a call that failed: what is to be done about it.
 pub(super) fn code(error: &CallError) -> &'static str {
-    match error.kind() {
+    code_of(error.kind())
+}
+
+fn code_of(kind: Kind) -> &'static str {
+    match kind {
         Kind::AccessDenied => "aws.denied",
         Kind::NotFound => "aws.not-found",
         Kind::Throttled => "aws.throttled",

@@ -36,8 +36,8 @@ pub(super) fn run(asked: &Get) -> Exit {
     });
     match (shown, asked.output) {
         (Ok(shown), Output::Table) => tell::data(&shown.text),
-        (Ok(shown), Output::Json) => tell::json(&shown.value),
-        (Err(finding), Output::Table | Output::Json) => {
+        (Ok(shown), form @ (Output::Json | Output::Yaml)) => tell::structured(form, &shown.value),
+        (Err(finding), Output::Table | Output::Json | Output::Yaml) => {
             tell::findings([&finding]);
             Exit::Input
         }

@@ -59,6 +59,7 @@ pub(super) fn run(asked: &Plan) -> Exit {
             tell::data(&table::table(&told))
         }
         PlanOutput::Json => tell::json(&form::form(&told)),
+        PlanOutput::Yaml => tell::yaml(&form::form(&told)),
         PlanOutput::Template => {
             tell::findings(&told.findings);
             tell::data(&(template(&told) + "\n"))

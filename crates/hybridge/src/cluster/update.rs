@@ -2,19 +2,23 @@
 
 mod steps;
 
-use hybridge_cluster::course::addons;
+use hybridge_cluster::course::leaving::Leaving;
+use hybridge_cluster::course::{Standing, addons, standing};
 use hybridge_cluster::permissions::Command;
-use hybridge_cluster::update::{LiveState, UpdatePlan};
+use hybridge_cluster::resolve::{hybrid_stack_name, stack_name};
+use hybridge_cluster::update::{LiveState, Phase, UpdatePlan};
 use hybridge_cluster::world::World;
 use hybridge_report::{Exit, Finding, Severity};
 
 use super::deed::checks::Work;
 use super::deed::furnish::There;
-use super::deed::prepare::{Prepared, by_file, prepare};
+use super::deed::prepare::{Prepared, by_file, needed, prepare};
 use super::deed::report::Report;
 use super::deed::stop::{Done, Stop};
 use super::deed::{Deed, bring, checks, networks};
+use super::delete::machines;
 use super::file::Read;
+use super::gather::gather;
 use crate::args::cluster::Update;
 use crate::tell;
 
@@ -26,6 +30,7 @@ pub(super) fn run(asked: &Update) -> Exit {
 }
 
 async fn update(deed: &Deed, asked: &Update, read: &Read, world: World) -> Done<Exit> {
+    let world = settled(deed, asked, read, world).await?;
     let mut prepared = prepare(read, world)?;
     whose(&prepared, asked.import)?;
     if prepared.cluster.foreign {
@@ -42,6 +47,8 @@ async fn update(deed: &Deed, asked: &Update, read: &Read, world: World) -> Done<
         return Ok(dry_run(&plan, &prepared));
     }
     let mut report = Report::new(&deed.cluster, deed.session.region());
+    // Before the role itself: a machine that registers in between would stay, and so would everything if this run is killed.
+    machines(deed, &with_role(&plan, &prepared), &mut report).await?;
     if prepared.cluster.foreign {
         steps::beside(deed, &mut prepared, asked.force, &mut report).await?;
     } else {
@@ -55,6 +62,39 @@ async fn update(deed: &Deed, asked: &Update, read: &Read, world: World) -> Done<
     deed.screen.clear();
     tell::findings(&unlisted);
     Ok(report.print(asked.output, NOTHING))
+}
+
+/// What there is when nothing is at work on the stack any more. A dry run does not wait, and says so.
+async fn settled(deed: &Deed, asked: &Update, read: &Read, world: World) -> Done<World> {
+    let cluster = &read.config.metadata.name;
+    let names = [stack_name(cluster), hybrid_stack_name(cluster)];
+    let Some(stack) = world.stacks.iter().find(|stack| world.cluster.is_some() && names.contains(&stack.stack_name)) else {
+        return Ok(world);
+    };
+    let now = standing(&stack.stack_status);
+    // The cluster is somebody else's then, and a stack beside it that never came to be is made anew.
+    let is_anew = stack.stack_name == names[1] && matches!(now, Standing::Reviewed | Standing::RolledBack);
+    if now == Standing::Stable || is_anew {
+        return Ok(world);
+    }
+    if now.is_moving() && asked.change.stacks.dry_run {
+        let what = format!("something is at work on it ({}): what follows is compared with what it may become", stack.stack_status);
+        let finding = Finding::warning("stack.busy", format!("stack {}", stack.stack_name), what);
+        tell::findings([&finding.fix("wait until that is done, then run the same command again")]);
+        return Ok(world);
+    }
+    if deed.at_rest(&stack.stack_name).await? {
+        let (world, _) = gather(&read.config, &read.annotations, &asked.change.asking).await?;
+        needed(&world)?;
+        return Ok(world);
+    }
+    Ok(world)
+}
+
+/// Activations and machines that lose their role.
+fn with_role(plan: &UpdatePlan, prepared: &Prepared) -> Leaving {
+    let of_phase = |phase: &Phase| Leaving::with_role(&prepared.cluster.config.metadata.name, &prepared.world, &phase.changes);
+    plan.phases.iter().map(of_phase).find(|leaving| !leaving.is_nothing()).unwrap_or_default()
 }
 
 /// Ours by its stack, or somebody else's: then only with --import, and that only then.
@@ -113,6 +153,13 @@ fn dry_run(plan: &UpdatePlan, prepared: &Prepared) -> Exit {
         for change in &phase.changes.resources {
             text.push_str(&format!("  {:<8} {} ({})\n", change.action.name(), change.id, change.kind));
         }
+    }
+    let leaving = with_role(plan, prepared);
+    for activation in &leaving.activations {
+        text.push_str(&format!("activation {}: deleted, as its role goes\n", activation.activation_id));
+    }
+    for machine in &leaving.machines {
+        text.push_str(&format!("machine {} ({}): deregistered, as its role goes\n", machine.instance_id, machine.computer_name));
     }
     for change in plan.live.iter().filter(|change| change.state == LiveState::ByEks) {
         text.push_str(&format!("EKS itself: {} from {} to {}\n", change.path, change.eks, change.wanted));

@@ -25,7 +25,7 @@ pub(super) fn run(asked: &Validate) -> Exit {
     };
     let valid = problems.iter().all(|problem| problem.severity != Severity::Error);
     let said = match asked.output {
-        Output::Json => tell::json(&Verdict { valid, problems }),
+        form @ (Output::Json | Output::Yaml) => tell::structured(form, &Verdict { valid, problems }),
         Output::Table => table(problems),
     };
     if said == Exit::Ok && !valid { Exit::Input } else { said }

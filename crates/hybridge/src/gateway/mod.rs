@@ -47,6 +47,7 @@ pub(crate) fn status(arguments: &Status) -> Exit {
     let printed = match arguments.output {
         Output::Table => table::text(&view, arguments.all),
         Output::Json => serde_json::to_string_pretty(&view).expect("the view is text, numbers and lists of them") + "\n",
+        Output::Yaml => hybridge_document::write(&serde_json::to_value(&view).expect("the view is text, numbers and lists of them")),
     };
     match std::io::stdout().write_all(printed.as_bytes()) {
         Ok(()) if view.ok => Exit::Ok,

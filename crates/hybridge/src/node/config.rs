@@ -61,9 +61,9 @@ pub(super) fn check(look: &Look) -> Exit {
         Err(finding) => (false, vec![finding.clone()]),
     };
     match look.output {
-        Output::Json => {
+        form @ (Output::Json | Output::Yaml) => {
             let problems = known.as_ref().map_or_else(|finding| json!([finding]), |known| json!(known.problems));
-            let printed = tell::json(&json!({ "ok": good, "problems": problems }));
+            let printed = tell::structured(form, &json!({ "ok": good, "problems": problems }));
             if good { printed } else { Exit::Input }
         }
         Output::Table => {
@@ -140,12 +140,12 @@ pub(super) fn explain(explain: &Explain) -> Exit {
         }
     }
     match explain.output {
-        Output::Json => {
+        form @ (Output::Json | Output::Yaml) => {
             let rows: Vec<_> = settings
                 .iter()
                 .map(|(of, setting)| json!({"of": of, "setting": setting.path, "value": setting.value, "source": setting.source}))
                 .collect();
-            tell::json(&rows)
+            tell::structured(form, &rows)
         }
         Output::Table => tell::data(&table(&settings)),
     }

@@ -18,13 +18,13 @@ use crate::tell;
 
 /// `--dry-run`.
 pub(super) fn show(host: &Host, plan: &Plan, options: &Options, arguments: &Init) -> Result<Exit, ApplyError> {
-    if arguments.output == Output::Json {
+    if arguments.output != Output::Table {
         // With the facts of another machine there is nothing here to compare with.
         let changes = match arguments.facts {
             Some(_) => None,
             None => Some(diff(host, plan, options)?),
         };
-        return Ok(tell::json(&json!({ "plan": plan, "changes": changes })));
+        return Ok(tell::structured(arguments.output, &json!({ "plan": plan, "changes": changes })));
     }
     if arguments.facts.is_some() {
         let empty = Host::below("/nonexistent", Nobody);
@@ -57,8 +57,8 @@ fn text(plan: &Plan, changes: &[Change]) -> String {
 pub(super) fn carry_out(host: &Host, plan: &Plan, options: &Options, output: Output) -> Result<Exit, Stopped> {
     let report = deed(host, plan, output == Output::Table, options)?;
     tell::findings(&report.warnings);
-    if output == Output::Json {
-        return Ok(tell::json(&json!({ "node": plan.node, "changes": report.changes(), "report": report })));
+    if output != Output::Table {
+        return Ok(tell::structured(output, &json!({ "node": plan.node, "changes": report.changes(), "report": report })));
     }
     tell::line(timing(plan, &report));
     Ok(Exit::Ok)

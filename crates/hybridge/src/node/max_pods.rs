@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &MaxPods) -> Exit {
         }
     }
     match (arguments.output, rows.as_slice()) {
-        (Output::Json, rows) => tell::json(&rows),
+        (form @ (Output::Json | Output::Yaml), rows) => tell::structured(form, &rows),
         (Output::Table, [row]) => tell::data(&format!("{}\n", number(arguments, row))),
         (Output::Table, rows) => {
             let width = rows.iter().map(|row| row.instance_type.len()).max().unwrap_or_default();

@@ -37,6 +37,25 @@ impl Deed {
         Err(lost(wish.name))
     }
 
+    /// Waits until nothing is at work on a stack that is to be compared and changed: from its first moment on, an operation shows the
+    /// template that it works towards, though it may never arrive there. True: there was something to wait for.
+    pub(in crate::cluster) async fn at_rest(&self, name: &str) -> Done<bool> {
+        let mut waited = false;
+        for _ in 0..ROUNDS {
+            let looked = self.look(name).await?;
+            match course::update(&looked.seen(name, &self.cluster)) {
+                Step::Change => return Ok(waited),
+                Step::Wait(doing) => {
+                    self.wait(name, &looked, &doing).await?;
+                    waited = true;
+                }
+                Step::Refuse(finding) => return Err(self.refusal(name, finding, &looked).await),
+                Step::Create | Step::Discard(_) | Step::Clear | Step::Delete | Step::Done => return Err(lost(name)),
+            }
+        }
+        Err(lost(name))
+    }
+
     /// Change sets that an earlier run made and did not carry out.
     async fn tidy(&self, stack: &str) -> Done<()> {
         let left = self.session.change_sets(stack).await?;

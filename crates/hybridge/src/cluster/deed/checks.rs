@@ -30,6 +30,8 @@ pub(in crate::cluster) fn before(prepared: &Prepared, asked: &Stacks, work: Work
     let mut found: Vec<Finding> = outcomes.into_iter().flat_map(|outcome| outcome.findings).collect();
     // They are told already: the file was completed with the same facts.
     found.retain(|finding| !prepared.cluster.warnings.contains(finding));
+    // The reading of the file has told it, with its line.
+    found.retain(|finding| finding.code != "gateway.none");
     // Without a gateway in the file, routes to the site are made by others, before or after.
     let by_others = |finding: &Finding| prepared.cluster.gateway.is_none() && finding.code.starts_with("routes.");
     for finding in found.iter_mut().filter(|finding| work == Work::Complete || by_others(finding)) {

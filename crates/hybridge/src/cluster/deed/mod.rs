@@ -39,6 +39,7 @@ use hybridge_cluster::permissions::{Command, Scope, policies};
 use hybridge_cluster::resolve::Partition;
 use hybridge_report::Exit;
 use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::pace::Pace;
 use self::screen::Screen;
@@ -95,7 +96,7 @@ impl Deed {
         self.touched.get()
     }
 
-    /// Runs a step while Ctrl-C tells that AWS goes on with `what`.
+    /// Runs a step while Ctrl-C or SIGTERM tells that AWS goes on with `what`.
     pub(super) async fn while_doing<T>(&self, what: String, step: impl Future<Output = T>) -> T {
         self.while_telling(format!("AWS goes on: {what}"), step).await
     }
@@ -108,11 +109,11 @@ impl Deed {
         result
     }
 
-    /// Runs the whole command, until its end or Ctrl-C; prints why it stopped.
+    /// Runs the whole command, until its end, Ctrl-C or SIGTERM; prints why it stopped.
     pub(super) async fn to_its_end(&self, command: Command, again: &str, work: impl Future<Output = Done<Exit>>) -> Exit {
         let result = tokio::select! {
             result = work => result,
-            _ = tokio::signal::ctrl_c() => return self.interrupted(again),
+            () = stopped() => return self.interrupted(again),
         };
         self.screen.clear();
         match result {
@@ -191,6 +192,16 @@ impl Deed {
             tokio::time::sleep(pace.pause(number)).await;
         }
         Ok(None)
+    }
+}
+
+/// Somebody at the keyboard, or who runs the job, wants an end.
+async fn stopped() {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = signals else { return std::future::pending().await };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
 }
 

@@ -1,7 +1,5 @@
 //! From a file to what is wanted and what there is: the same for every command that changes something.
 
-use hybridge_aws::Session;
-use hybridge_cluster::config::{Annotations, ClusterConfig};
 use hybridge_cluster::course::{Standing, standing};
 use hybridge_cluster::permissions::Command;
 use hybridge_cluster::resolve::{Cluster, resolve};
@@ -13,9 +11,9 @@ use jiff::Timestamp;
 use super::Deed;
 use super::draft::Draft;
 use super::stop::{Done, Stop};
-use crate::args::cluster::{Asking, Change};
+use crate::args::cluster::Change;
 use crate::cluster::file::{Read, read};
-use crate::cluster::gather::gather;
+use crate::cluster::gather::{Note, gather, note};
 use crate::runtime::block_on;
 use crate::tell;
 
@@ -62,24 +60,31 @@ pub(in crate::cluster) fn by_file(
         Err(exit) => return exit,
     };
     block_on(async {
-        let (world, session) = match ask(&read.config, &read.annotations, asking).await {
+        let (world, session) = match gather(&read.config, &read.annotations, asking).await {
             Ok(known) => known,
-            Err(stop) => return stop.print(),
+            Err(finding) => return Stop::from(finding).print(),
         };
         let deed = Deed::new(session, &read.config.metadata.name, stacks.patience.timeout, stacks.template_bucket.clone());
-        deed.to_its_end(command, again, work(&deed, &read, world)).await
+        let all = async {
+            needed(&world)?;
+            work(&deed, &read, world).await
+        };
+        deed.to_its_end(command, again, all).await
     })
 }
 
-/// Asks AWS what there is.
-pub(in crate::cluster) async fn ask(config: &ClusterConfig, annotations: &Annotations, asking: &Asking) -> Done<(World, Session)> {
-    let (world, session) = gather(config, annotations, asking).await?;
+/// Stops where a question has no answer without which it is not known what there is.
+pub(in crate::cluster) fn needed(world: &World) -> Done<()> {
+    const WITHOUT: &str = "nothing is changed without this answer";
     let missing = |(call, why): (&String, &String)| {
         let needed = call.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| NEEDED.contains(&word));
-        needed.then(|| Finding::error("aws.unanswered", call.clone(), why.clone()).fix("nothing is changed without this answer"))
+        let Note { code, what, hint } = note(why);
+        let code = if code == "aws.denied" { code } else { "aws.unanswered" };
+        let fix = hint.map_or_else(|| WITHOUT.to_owned(), |hint| format!("{hint}; {WITHOUT}"));
+        needed.then(|| Finding::error(code, call.clone(), what).fix(fix))
     };
     let missing: Vec<_> = world.unanswered.iter().filter_map(missing).collect();
-    if missing.is_empty() { Ok((world, session)) } else { Err(Stop::input(missing)) }
+    if missing.is_empty() { Ok(()) } else { Err(Stop::input(missing)) }
 }
 
 /// Completes the file with what there is.

@@ -54,7 +54,7 @@ impl Report {
     /// Prints it; says how the command ended.
     pub(in crate::cluster) fn print(&self, form: Output, nothing: &str) -> Exit {
         let printed = match form {
-            Output::Json => tell::json(self),
+            Output::Json | Output::Yaml => tell::structured(form, self),
             Output::Table => tell::data(&self.text(nothing)),
         };
         tell::findings(&self.open);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hybridge_aws::cloudformation::{ChangeSet, ChangeSetKind, NewChangeSet, TemplateSource};
 use hybridge_aws::{CallError, Kind};
-use hybridge_cluster::course::{self, Step};
+use hybridge_cluster::course::{self, Standing, Step};
 use hybridge_cluster::world::Stack;
 use hybridge_report::Finding;
 
@@ -62,7 +62,8 @@ impl Deed {
                     self.create(wish).await?;
                 }
                 Step::Wait(doing) => {
-                    new = true;
+                    // A change that was waited for is somebody's wish of another time, which has to be compared with this one.
+                    new |= looked.standing() == Standing::Creating;
                     self.touch();
                     self.wait(wish.name, &looked, &doing).await?;
                 }

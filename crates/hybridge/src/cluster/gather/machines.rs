@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream;
 use hybridge_aws::ssm::InstanceFilter;
-use hybridge_aws::{ApiServer, Session};
+use hybridge_aws::{ApiServer, CallError, Session};
 use hybridge_cluster::handover::activation;
 use hybridge_cluster::world::{LiveCluster, Tag, World};
 use jiff::Timestamp;
@@ -73,6 +73,12 @@ async fn ours(session: &Session, live: Option<&LiveCluster>) -> World {
     World { managed_instances, unanswered: open, ..World::default() }
 }
 
+/// Why a question has no answer, without the question itself, which stands before it.
+fn without_call(error: &CallError) -> String {
+    let why = hybridge_report::chain(error);
+    why.strip_prefix("ListNodes ").map_or(why.clone(), str::to_owned)
+}
+
 /// The Nodes of a cluster, by its API server.
 pub(super) async fn nodes(session: &Session, live: &LiveCluster) -> World {
     // One that is being made has no endpoint yet.
@@ -82,7 +88,7 @@ pub(super) async fn nodes(session: &Session, live: &LiveCluster) -> World {
     let asked = async {
         let server = ApiServer::of(live).map_err(|cause| cause.to_string())?;
         let token = session.eks_token(&live.name, None, Timestamp::now()).await.map_err(|error| hybridge_report::chain(&error))?;
-        server.nodes(&token).await.map_err(|error| hybridge_report::chain(&error))
+        server.nodes(&token).await.map_err(|error| without_call(&error))
     };
     let (mut nodes, mut open) = (None, Open::new());
     match timeout(PATIENCE, asked).await {

@@ -2,24 +2,48 @@
 
 use std::collections::BTreeMap;
 
-use hybridge_aws::CallError;
+use hybridge_aws::{CallError, Kind};
 use hybridge_cluster::world::World;
-use hybridge_report::chain;
+use hybridge_report::Finding;
+
+use super::super::deed::stop::refusal;
+use super::code_of;
 
 /// Why questions have no answer, by the call.
 pub(in super::super) type Open = BTreeMap<String, String>;
 
+/// Before what is to be done, at the end of a note.
+const HINT: &str = " (hint: ";
+
 /// The answer, or nothing and a note.
 pub(in super::super) fn told<T: Default>(answer: Result<T, CallError>, open: &mut Open) -> T {
     answer.unwrap_or_else(|error| {
-        let why = chain(&error);
-        let why = match error.fix() {
-            Some(fix) => format!("{why} (hint: {fix})"),
-            None => why,
+        let Finding { place, what, fix, .. } = refusal(&error);
+        let why = match fix {
+            Some(fix) => format!("{what}{HINT}{fix})"),
+            None => what,
         };
-        open.insert(error.call().to_string(), why);
+        open.insert(place, why);
         T::default()
     })
+}
+
+/// A note, taken apart.
+pub(in super::super) struct Note<'a> {
+    /// What it is called as a finding.
+    pub(in super::super) code: &'static str,
+    /// What AWS said, its own code first.
+    pub(in super::super) what: &'a str,
+    /// What to do.
+    pub(in super::super) hint: Option<&'a str>,
+}
+
+/// Why a question has no answer.
+pub(in super::super) fn note(why: &str) -> Note<'_> {
+    let parts = why.strip_suffix(')').and_then(|why| why.split_once(HINT));
+    let (what, hint) = parts.map_or((why, None), |(what, hint)| (what, Some(hint)));
+    let word = what.split(':').next().unwrap_or_default();
+    Note { code: code_of(Kind::of_code(word)), what, hint }
 }
 
 /// Parts that were asked for at the same time. Each thing is in one of them.
@@ -70,4 +94,23 @@ fn list<T>(mut one: Vec<T>, other: Vec<T>) -> Vec<T> {
 fn map<T>(mut one: BTreeMap<String, T>, other: BTreeMap<String, T>) -> BTreeMap<String, T> {
     one.extend(other);
     one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_says_what_aws_said_and_what_it_is_called() {
+        let denied = "AccessDeniedException: User: arn:x may not eks:DescribeCluster (at all)";
+        let whole = format!("{denied} (hint: allow it)");
+        for (why, expected) in [
+            (whole.as_str(), ("aws.denied", denied, Some("allow it"))),
+            (denied, ("aws.denied", denied, None)),
+            ("no answer: it was closed", ("aws.refused", "no answer: it was closed", None)),
+        ] {
+            let Note { code, what, hint } = note(why);
+            assert_eq!((code, what, hint), expected, "{why}");
+        }
+    }
 }

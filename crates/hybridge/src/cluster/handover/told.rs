@@ -79,7 +79,7 @@ impl Told {
     /// Prints everything and says how the command ends.
     pub(super) fn print(&self, output: Output) -> Exit {
         let printed = match output {
-            Output::Json => tell::json(self),
+            Output::Json | Output::Yaml => tell::structured(output, self),
             Output::Table => self.table(),
         };
         match printed {
