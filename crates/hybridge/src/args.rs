@@ -187,7 +187,7 @@ mod tests {
             &["--endpoint", "http://10.0.1.10:8088/"],
             &["--endpoint", ""],
             &["--timeout", "0"],
-            &["-o", "yaml"],
+            &["-o", "xml"],
         ] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
