@@ -16,7 +16,7 @@ use hybridge_cluster::resolve::{Cluster, resolve};
 use hybridge_cluster::world::World;
 use hybridge_node::secret::Secret;
 use hybridge_report::{Exit, Finding, Severity};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use self::activation::{Decision, FILE, Written};
 use self::files::{Directory, Wanted};
@@ -268,7 +268,7 @@ impl Work<'_> {
             told.findings.push(finding);
             return Papers::default();
         }
-        let expires = Some(self.now + SignedDuration::from_hours(self.asked.expires.into()));
+        let expires = Some(activation::end(self.now, self.asked.expires));
         let Some(session) = self.session.filter(|_| !self.asked.dry_run) else {
             told.activation = Some(told::Activation { id: None, made: true, expires, code: None });
             let action = if directory.file(FILE).exists() { files::Deed::Replaced } else { files::Deed::Created };

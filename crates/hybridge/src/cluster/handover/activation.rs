@@ -97,7 +97,7 @@ pub(super) fn decide(known: &Known<'_>, written: Option<Written>, asked: Asked) 
 }
 
 /// So many hours from now, in whole seconds.
-fn end(now: Timestamp, hours: u32) -> Timestamp {
+pub(super) fn end(now: Timestamp, hours: u32) -> Timestamp {
     let end = now + SignedDuration::from_hours(hours.into());
     Timestamp::from_second(end.as_second()).expect("a moment without its fraction is one")
 }
