@@ -330,12 +330,7 @@ impl Site {
 
     /// Kills it when its first call of `action` has done its work, and before it knows.
     pub(crate) fn killed_in(&self, arguments: &[&str], action: &str) {
-        self.emulator.order(&json!({"kind": "hold", "action": action, "when": "after"})).unwrap();
-        let mut child = self.command(arguments).spawn().unwrap();
-        assert!(self.wait_held(&mut child), "it ended without a call of {action}");
-        child.kill().unwrap();
-        child.wait().unwrap();
-        self.emulator.clear_faults().unwrap();
+        assert!(self.killed_by(arguments, json!({"action": action, "when": "after"})), "it ended without a call of {action}");
     }
 
     /// What CloudFormation says of a stack.
