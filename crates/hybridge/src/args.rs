@@ -2,6 +2,8 @@
 
 #[path = "args/cluster.rs"]
 pub(crate) mod cluster;
+#[path = "args/lni.rs"]
+pub(crate) mod lni;
 #[path = "args/node.rs"]
 pub(crate) mod node;
 #[path = "args/nodeadm.rs"]
@@ -36,6 +38,9 @@ pub(crate) enum Part {
     /// Machines as nodes of an EKS cluster, on EC2 and outside
     #[command(subcommand, arg_required_else_help = true)]
     Node(node::Node),
+    /// The LAN address of nodes on Outposts servers
+    #[command(subcommand, arg_required_else_help = true)]
+    Lni(lni::Lni),
     /// A world of network namespaces on this machine, in which gateways carry real packets (executes hybridge-lab, which releases do not hold)
     #[command(
         disable_help_flag = true,

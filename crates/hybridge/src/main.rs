@@ -7,6 +7,7 @@ mod completion;
 mod documented;
 mod gateway;
 mod lab;
+mod lni;
 mod node;
 mod runtime;
 mod table;
@@ -56,6 +57,7 @@ fn run(arguments: Arguments) -> ExitCode {
         Part::Gateway(Gateway::Status(status)) => gateway::status(&status).into(),
         Part::Cluster(command) => cluster::run(&command).into(),
         Part::Node(command) => node::run(&command).into(),
+        Part::Lni(command) => lni::run(&command).into(),
         Part::Lab { rest } => lab::execute(rest),
         Part::GetToken(asked) => node::plugin::get_token(&asked).into(),
         Part::EcrCredentialProvider(_) => node::plugin::ecr_credential_provider().into(),

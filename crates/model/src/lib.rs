@@ -6,6 +6,7 @@ mod cidr;
 mod ids;
 pub mod kernel;
 mod mac;
+pub mod routing;
 
 pub use cidr::{Cidr4, CidrError, first_overlap};
 pub use ids::{IdError, InstanceId, InterfaceId, NodeName, RouteTableId, VpcId};

@@ -1,4 +1,4 @@
-//! Arrows between crates point one way: values ← documents ← decisions ← input and output ← programs.
+//! Arrows between crates point one way: values ← documents ← decisions ← input and output ← agents ← programs.
 //!
 //! What the crates declare as normal dependencies is looked at; tests may use what they like. For the pure crates, all that gets
 //! linked in counts, so that no clock or socket comes in through somebody else's door.
@@ -13,11 +13,13 @@ enum Layer {
     Documents,
     Decisions,
     InputOutput,
+    /// What keeps a part of the machine as it should be, over several kinds of input and output.
+    Agents,
     Programs,
 }
 
 /// Every crate of the workspace and its place. `xtask` builds the others and is linked with none.
-const LAYERS: [(&str, Layer); 15] = [
+const LAYERS: [(&str, Layer); 17] = [
     ("hybridge-version", Layer::Values),
     ("hybridge-model", Layer::Values),
     ("hybridge-report", Layer::Values),
@@ -25,8 +27,10 @@ const LAYERS: [(&str, Layer); 15] = [
     ("hybridge-gateway", Layer::Decisions),
     ("hybridge-node", Layer::Decisions),
     ("hybridge-cluster", Layer::Decisions),
+    ("hybridge-lni", Layer::Decisions),
     ("hybridge-netlink", Layer::InputOutput),
     ("hybridge-node-host", Layer::InputOutput),
+    ("hybridge-lni-host", Layer::Agents),
     ("hybridge-kube-io", Layer::InputOutput),
     ("hybridge-aws", Layer::InputOutput),
     ("hybridge-gatewayd", Layer::Programs),

@@ -1,0 +1,132 @@
+//! `hybridge lni`: the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Output;
+
+/// What can be done with an LNI.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Lni {
+    /// Tell everything that is wrong with a profile; asks nobody
+    #[command(after_help = "Examples:
+  hybridge lni check -c lni.yaml
+  hybridge lni check -c nodeconfig.yaml -o json")]
+    Check(Check),
+    /// Write the files that set up the LNI when the machine starts: for systemd-networkd, NetworkManager or netplan
+    #[command(after_help = "Examples:
+  hybridge lni render -c lni.yaml --for networkd
+  hybridge lni render -c lni.yaml --for network-manager --dir /etc")]
+    Render(Render),
+    /// Make the LNI what the profile says, once
+    #[command(after_help = "Examples:
+  hybridge lni apply -c lni.yaml --dry-run
+  hybridge lni apply -c lni.yaml")]
+    Apply(Apply),
+    /// Keep the LNI as the profile says: the agent
+    #[command(after_help = "Examples:
+  hybridge lni run -c /etc/hybridge/lni.yaml")]
+    Run(Run),
+    /// Show the LNI: address, lease, drift, who contests it
+    #[command(after_help = "Examples:
+  hybridge lni status
+  hybridge lni status -o json")]
+    Status(Status),
+    /// Test Services from outside, out of a probe on the LAN
+    #[command(after_help = "Examples:
+  hybridge lni verify -c lni.yaml --probe 192.168.2.100:7105")]
+    Verify(Verify),
+    /// Answer `lni verify` on a machine in the LAN; needs no cluster
+    #[command(after_help = "Examples:
+  hybridge lni probe --listen 192.168.2.100:7105")]
+    Probe(Probe),
+    /// Look for what keeps the LAN from reaching Services: machine, MetalLB, Multus, launch template, subnet
+    #[command(after_help = "Examples:
+  hybridge lni doctor -c lni.yaml
+  hybridge lni doctor -c lni.yaml --facts facts.json -o json")]
+    Doctor(Doctor),
+    /// Tell whether an AMI can start on an Outposts server
+    #[command(after_help = "Examples:
+  hybridge lni ami ami-0123456789abcdef0 --region eu-central-1 --instance-type c6id.8xlarge
+  hybridge lni ami --launch-template lt-0123456789abcdef0 --region eu-central-1")]
+    Ami(Ami),
+    /// Make and clean up LNIs of a cluster's nodes: runs in the cluster
+    #[command(after_help = "Examples:
+  hybridge lni controller --cluster shop --region eu-central-1 --once
+  hybridge lni controller --cluster shop --region eu-central-1 --delete")]
+    Controller(Controller),
+}
+
+/// The profile.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Profile {
+    /// Profile (`lni:`) or NodeConfig with `spec.lni`; - for standard input
+    #[arg(short = 'c', long = "config-source", value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// Flags of `check`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) profile: Profile,
+    /// Form of what is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
+    pub(crate) output: Output,
+}
+
+/// Flags of `render`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Render {
+    #[command(flatten)]
+    pub(crate) profile: Profile,
+}
+
+/// Flags of `apply`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) profile: Profile,
+}
+
+/// Flags of `run`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) profile: Profile,
+}
+
+/// Flags of `status`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Status {
+    /// Form of what is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
+    pub(crate) output: Output,
+}
+
+/// Flags of `verify`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) profile: Profile,
+}
+
+/// Flags of `probe`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Probe {}
+
+/// Flags of `doctor`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) profile: Profile,
+}
+
+/// Flags of `ami`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Ami {}
+
+/// Flags of `controller`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Controller {}

@@ -1,0 +1,111 @@
+//! Addresses, policy routing and rules of the Linux kernel, as data. IPv4 only.
+//!
+//! Products compute these; the `netlink` crate reads and writes them.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Cidr4;
+use crate::kernel::Link;
+
+/// An address of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InterfaceAddress {
+    /// Kernel index of the link.
+    pub link: u32,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Length of its network's prefix, 0 to 32.
+    pub prefix: u8,
+}
+
+/// A unicast route of any table.
+///
+/// The kernel tells routes of a table apart by destination and metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableRoute {
+    /// Number of the table; 254 is main, 255 local.
+    pub table: u32,
+    /// Destination.
+    pub destination: Cidr4,
+    /// Priority; lower wins.
+    pub metric: u32,
+    /// Next hop; none for what is attached (scope link).
+    pub via: Option<Ipv4Addr>,
+    /// Kernel index of the link it leaves by.
+    pub link: u32,
+    /// Preferred source address.
+    pub source: Option<Ipv4Addr>,
+    /// Who made it (`rtm_protocol`).
+    pub protocol: u8,
+}
+
+/// What packets a rule is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Selector {
+    /// `fwmark mark/mask`.
+    Mark {
+        /// Value.
+        mark: u32,
+        /// Bits that are compared.
+        mask: u32,
+    },
+    /// `from CIDR`; 0.0.0.0/0 stands for all packets.
+    From(Cidr4),
+    /// `to CIDR`.
+    To(Cidr4),
+    /// Anything else, or several of these; as a text, for people.
+    Other(String),
+}
+
+/// A rule of policy routing that leads to a table (`ip rule`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Rule {
+    /// Lower goes first.
+    pub priority: u32,
+    /// What packets it is for.
+    pub selector: Selector,
+    /// Number of the table; 0 for rules that lead to none.
+    pub table: u32,
+    /// Who made it (`FRA_PROTOCOL`); 0 where the kernel does not say.
+    pub protocol: u8,
+}
+
+/// What is in the kernel about addresses and policy routing, read in one go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routing {
+    /// Every link of the namespace, in the order of their index.
+    pub links: Vec<Link>,
+    /// IPv4 addresses with their prefixes.
+    pub addresses: BTreeSet<InterfaceAddress>,
+    /// Unicast routes of all tables but `local`.
+    pub routes: BTreeSet<TableRoute>,
+    /// All IPv4 rules.
+    pub rules: BTreeSet<Rule>,
+}
+
+/// One change. Each is idempotent: setting what is there and deleting what is gone succeed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RoutingChange {
+    /// Brings a link up and sets its largest packet.
+    SetLink {
+        /// Kernel index.
+        link: u32,
+        /// Largest packet in bytes.
+        mtu: u32,
+    },
+    /// Adds (`ip address replace`).
+    SetAddress(InterfaceAddress),
+    /// Removes.
+    DeleteAddress(InterfaceAddress),
+    /// Adds or replaces what has the same table, destination and metric.
+    SetRoute(TableRoute),
+    /// Removes.
+    DeleteRoute(TableRoute),
+    /// Adds. Only [`Selector::Mark`], [`Selector::From`] and [`Selector::To`] can be set.
+    SetRule(Rule),
+    /// Removes.
+    DeleteRule(Rule),
+}
