@@ -2,7 +2,7 @@
 //!
 //! Products compute these; the `netlink` crate reads and writes them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,21 @@ pub struct Routing {
     pub routes: BTreeSet<TableRoute>,
     /// All IPv4 rules.
     pub rules: BTreeSet<Rule>,
+    /// Links with a carrier: the cable is in, the other side is there.
+    #[serde(default)]
+    pub carrier: BTreeSet<u32>,
+    /// Links of VLANs, by their index.
+    #[serde(default)]
+    pub vlans: BTreeMap<u32, Vlan>,
+}
+
+/// What makes a link that of a VLAN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Vlan {
+    /// Kernel index of the link under it.
+    pub parent: u32,
+    /// Number of the VLAN.
+    pub id: u16,
 }
 
 /// One change. Each is idempotent: setting what is there and deleting what is gone succeed.

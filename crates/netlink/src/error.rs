@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use hybridge_model::kernel::Change;
+use hybridge_model::routing::RoutingChange;
 use nix::errno::Errno;
 
 /// A netlink operation that did not succeed.
@@ -131,6 +132,17 @@ impl std::error::Error for Refusal {}
 pub struct Failure {
     /// What was to be done.
     pub change: Change,
+    /// Why it was not.
+    #[source]
+    pub error: NetlinkError,
+}
+
+/// A change of addresses or policy routing that did not succeed; later ones were tried all the same.
+#[derive(Debug, thiserror::Error)]
+#[error("a change to the kernel failed")]
+pub struct RoutingFailure {
+    /// What was to be done.
+    pub change: RoutingChange,
     /// Why it was not.
     #[source]
     pub error: NetlinkError,

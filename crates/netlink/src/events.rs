@@ -10,6 +10,7 @@ use netlink_packet_route::AddressFamily;
 use netlink_packet_route::link::LinkHeader;
 use netlink_packet_route::neighbour::NeighbourHeader;
 use netlink_packet_route::route::{RouteFlags, RouteHeader};
+use netlink_sys::protocols::NETLINK_ROUTE;
 
 use crate::error::NetlinkError;
 use crate::observe;
@@ -19,7 +20,7 @@ use crate::socket::{Socket, messages};
 const GROUPS: u32 = 1 << (libc::RTNLGRP_LINK - 1) | 1 << (libc::RTNLGRP_NEIGH - 1) | 1 << (libc::RTNLGRP_IPV4_ROUTE - 1);
 
 /// Length of `struct rtmsg`, after which attributes begin.
-const ROUTE_HEADER: usize = 12;
+pub(crate) const ROUTE_HEADER: usize = 12;
 
 /// Why to observe again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub enum Event {
 /// Must be called inside a tokio runtime. The stream ends only if its socket fails. Changes made through
 /// [`Netlink`](crate::Netlink) appear as well. Several changes at once give one event.
 pub fn events(device: &str, protocol: u8) -> Result<impl Stream<Item = Event> + Send + use<>, NetlinkError> {
-    let socket = Socket::open(GROUPS).map_err(NetlinkError::Open)?;
+    let socket = Socket::open(NETLINK_ROUTE, GROUPS).map_err(NetlinkError::Open)?;
     // Looked up after the subscription, so that nothing is missed in between.
     let index = nix::net::if_::if_nametoindex(device).ok();
     let watch = Watch { device: device.into(), index, protocol };

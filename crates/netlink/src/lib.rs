@@ -1,8 +1,9 @@
-//! Observes and changes the kernel's network objects: links, VXLAN devices, routes, neighbours, forwarding entries.
+//! Observes and changes the kernel's network objects: links, VXLAN devices, routes, neighbours, forwarding entries; addresses and
+//! policy routing.
 //!
 //! The only user of netlink among the products. It knows no policy: what should be is computed elsewhere, from a
-//! [`Snapshot`] to a list of [`Change`]s. IPv4 and the main routing
-//! table only; nothing else is ever touched.
+//! [`Snapshot`] to a list of [`Change`]s (gateways: IPv4 and the main routing table only), or from a [`Routing`] to
+//! [`RoutingChange`]s (LNIs: IPv4, any table but `local`). Nothing else is ever touched.
 
 mod apply;
 mod error;
@@ -10,15 +11,18 @@ mod events;
 mod host;
 mod observe;
 mod request;
+mod routing;
 mod socket;
 mod table;
 
 use hybridge_model::kernel::{Change, Snapshot};
+use hybridge_model::routing::{Routing, RoutingChange};
 use tokio::sync::Mutex;
 
-pub use error::{Failure, NetlinkError, Refusal};
+pub use error::{Failure, NetlinkError, Refusal, RoutingFailure};
 pub use events::{Event, events};
 pub use host::{has_net_admin, ip_forward};
+pub use routing::events::{RoutingEvent, routing_events};
 
 use apply::Applier;
 use socket::Socket;
@@ -75,6 +79,21 @@ impl Netlink {
     pub async fn apply(&self, changes: &[Change], device: &str) -> Vec<Failure> {
         let mut socket = self.socket.lock().await;
         Applier::new(&mut socket, device).run(changes).await
+    }
+
+    /// Links, addresses, routes and rules.
+    ///
+    /// Each table is read again if it changes meanwhile, up to 20 times; between tables, what [`Netlink::snapshot`] says holds.
+    pub async fn routing(&self) -> Result<Routing, NetlinkError> {
+        routing::read(&mut *self.socket.lock().await).await
+    }
+
+    /// Carries out `changes` in order and goes on after a failure; returns what failed. Each change is idempotent.
+    ///
+    /// The kernel takes a rule without a network for "any network" when one is deleted, so of rules with the same priority, table
+    /// and protocol another may go first; who looks again and applies the difference has both right after the second time.
+    pub async fn apply_routing(&self, changes: &[RoutingChange]) -> Vec<RoutingFailure> {
+        routing::apply(&mut *self.socket.lock().await, changes).await
     }
 
     /// State and counters of a link; `None` where there is none of that name.

@@ -84,6 +84,11 @@ fn neighbours_of(family: AddressFamily, device: u32) -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetNeighbour(message)
 }
 
+/// The flags of a link message.
+pub(crate) fn link_flags(payload: &[u8]) -> Option<LinkFlags> {
+    LinkHeader::parse(payload).ok().map(|header| header.flags)
+}
+
 /// The parts of a link message that matter here.
 fn link_parts(payload: &[u8]) -> Option<(LinkHeader, impl Iterator<Item = LinkAttribute>)> {
     let header = LinkHeader::parse(payload).ok()?;

@@ -66,7 +66,7 @@ pub(crate) struct Socket {
 impl Socket {
     /// A socket for requests.
     pub(crate) fn connect() -> io::Result<Self> {
-        let socket = Self::open(0)?;
+        let socket = Self::open(NETLINK_ROUTE, 0)?;
         let options = socket.socket.get_ref();
         options.connect(&SocketAddr::new(0, 0))?;
         // Filters in requests are obeyed or refused, not ignored.
@@ -76,10 +76,10 @@ impl Socket {
         Ok(socket)
     }
 
-    /// A socket that gets the notifications of `groups` (bit n - 1 for group n).
+    /// A socket of a netlink protocol that gets the notifications of `groups` (bit n - 1 for group n).
     #[allow(unsafe_code, reason = "tokio cannot check that a descriptor outlives its registration")]
-    pub(crate) fn open(groups: u32) -> io::Result<Self> {
-        let mut socket = RawSocket::new(NETLINK_ROUTE)?;
+    pub(crate) fn open(protocol: isize, groups: u32) -> io::Result<Self> {
+        let mut socket = RawSocket::new(protocol)?;
         socket.bind(&SocketAddr::new(0, groups))?;
         socket.set_non_blocking(true)?;
         // SAFETY: the socket owns its descriptor, and it is neither closed nor exchanged before the AsyncFd is dropped.

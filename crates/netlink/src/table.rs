@@ -82,7 +82,7 @@ async fn fdb(socket: &mut Socket, device: &str, index: u32) -> Result<BTreeSet<F
     Ok(list.into_iter().collect())
 }
 
-async fn dump<T>(
+pub(crate) async fn dump<T>(
     socket: &mut Socket,
     command: &str,
     request: impl Fn() -> RouteNetlinkMessage,
