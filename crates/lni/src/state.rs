@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 /// Who made our routes and rules (`rtm_protocol`, `FRA_PROTOCOL`): not among those of /etc/iproute2/rt_protos.
 pub const PROTOCOL: u8 = 105;
 
-/// Names of our nftables tables: `inet` for marks and firewall, `ip` for masquerading.
+/// Our nftables table of family `inet`: marks and firewall.
 pub const TABLE: &str = "hybridge_lni";
+
+/// Our nftables table of family `ip`: masquerading.
+pub const NAT_TABLE: &str = "hybridge_lni_nat";
 
 /// The part of the kernel's state that belongs to the LNI. Everything else is left alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +25,7 @@ pub struct State {
     pub mtu: u32,
     /// Addresses of the LNI.
     pub addresses: BTreeSet<InterfaceAddress>,
-    /// Routes of the LNI's own table.
+    /// Routes of the LNI's own table, and those of the main one that carry [`PROTOCOL`].
     pub routes: BTreeSet<TableRoute>,
     /// Rules that lead to it.
     pub rules: BTreeSet<Rule>,

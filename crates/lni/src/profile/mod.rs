@@ -157,6 +157,15 @@ pub enum Protocol {
     Udp,
 }
 
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
 /// Addresses that are announced for Services.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -176,4 +185,32 @@ pub enum Announcer {
     Metallb,
     /// Nobody, or something that hybridge does not know.
     None,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The profile of the reference, with a static address.
+    pub(crate) fn profile() -> Profile {
+        let cidr = |text: &str| text.parse::<Cidr4>().unwrap();
+        let range = |first: &str, last: &str| Range4 { first: first.parse().unwrap(), last: last.parse().unwrap() };
+        Profile {
+            which: Match::DeviceIndex(14),
+            mtu: 1500,
+            vlan: None,
+            address: Addressing::Static {
+                cidr: HostAddress { address: Ipv4Addr::new(192, 168, 2, 10), prefix: 24 },
+                gateway: Some(Ipv4Addr::new(192, 168, 2, 1)),
+            },
+            lan: Lan {
+                cidrs: vec![cidr("192.168.2.0/24"), cidr("192.168.50.0/24")],
+                dhcp_range: Some(range("192.168.2.100", "192.168.2.150")),
+                gateway: None,
+            },
+            routing: Routing { table: 2100, mark: 0x2000, rule_priority: 600 },
+            firewall: Firewall { host_ports: Vec::new(), allow_from: vec![cidr("192.168.2.0/24")] },
+            vips: Vips { pools: vec![range("192.168.2.160", "192.168.2.190")], announcer: Announcer::Metallb },
+        }
+    }
 }
