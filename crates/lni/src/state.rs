@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hybridge_model::routing::{InterfaceAddress, Rule, TableRoute};
+use hybridge_model::routing::{InterfaceAddress, Routing, Rule, TableRoute};
 use serde::{Deserialize, Serialize};
+
+use crate::desired::MAIN;
+use crate::resolve::Lni;
 
 /// Who made our routes and rules (`rtm_protocol`, `FRA_PROTOCOL`): not among those of /etc/iproute2/rt_protos.
 pub const PROTOCOL: u8 = 105;
@@ -33,4 +36,30 @@ pub struct State {
     pub sysctls: BTreeMap<String, String>,
     /// Text of our nftables tables, as [`crate::nft`] writes it; none where they are missing or changed by somebody.
     pub ruleset: Option<String>,
+}
+
+/// What of a reading of the kernel belongs to the LNI; sysctls and ruleset are for the caller to add.
+///
+/// Ours are routes of our table that carry our protocol or lie on our link, those of the main table with our protocol, rules that
+/// lead to our table or carry our protocol, and every address of the link but those of the pools: announcers such as kube-vip and
+/// keepalived put the addresses of Services on it.
+pub fn observed(lni: &Lni, routing: &Routing) -> State {
+    let table = lni.profile.routing.table;
+    let pools = &lni.profile.vips.pools;
+    let service = |address: &InterfaceAddress| pools.iter().any(|pool| (pool.first..=pool.last).contains(&address.address));
+    let ours = |route: &TableRoute| match route.table {
+        number if number == table => route.protocol == PROTOCOL || route.link == lni.link,
+        number => number == MAIN && route.protocol == PROTOCOL,
+    };
+    let link = routing.links.iter().find(|link| link.index == lni.link);
+    State {
+        link: lni.link,
+        up: link.is_some_and(|link| link.up),
+        mtu: link.map_or(0, |link| link.mtu),
+        addresses: routing.addresses.iter().filter(|address| address.link == lni.link && !service(address)).copied().collect(),
+        routes: routing.routes.iter().filter(|route| ours(route)).copied().collect(),
+        rules: routing.rules.iter().filter(|rule| rule.table == table || rule.protocol == PROTOCOL).cloned().collect(),
+        sysctls: BTreeMap::new(),
+        ruleset: None,
+    }
 }

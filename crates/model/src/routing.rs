@@ -3,6 +3,7 @@
 //! Products compute these; the `netlink` crate reads and writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -123,4 +124,87 @@ pub enum RoutingChange {
     SetRule(Rule),
     /// Removes.
     DeleteRule(Rule),
+}
+
+/// In the words of `ip rule`.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mark { mark, mask } => write!(f, "fwmark {mark:#x}/{mask:#x}"),
+            Self::From(network) => write!(f, "from {network}"),
+            Self::To(network) => write!(f, "to {network}"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The command line that does the same. Links go by their index (`if7`), as commands take them.
+impl fmt::Display for RoutingChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SetLink { link, mtu } => write!(f, "ip link set if{link} up mtu {mtu}"),
+            Self::SetAddress(address) => write!(f, "ip address replace {address}"),
+            Self::DeleteAddress(address) => write!(f, "ip address del {address}"),
+            Self::SetRoute(route) => write!(f, "ip route replace {route}"),
+            Self::DeleteRoute(route) => write!(f, "ip route del {route}"),
+            Self::SetRule(rule) => write!(f, "ip rule add {rule}"),
+            Self::DeleteRule(rule) => write!(f, "ip rule del {rule}"),
+        }
+    }
+}
+
+/// In the words of `ip address`.
+impl fmt::Display for InterfaceAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} dev if{}", self.address, self.prefix, self.link)
+    }
+}
+
+/// In the words of `ip route`.
+impl fmt::Display for TableRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, destination, metric, via, link, source, protocol } = self;
+        let via = via.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
+        let source = source.map(|address| format!(" src {address}")).unwrap_or_default();
+        write!(f, "{destination}{via} dev if{link}{source} table {table} proto {protocol} metric {metric}")
+    }
+}
+
+/// In the words of `ip rule`.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { priority, selector, table, protocol } = self;
+        write!(f, "{selector} lookup {table} priority {priority} protocol {protocol}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_written_as_the_command_that_does_the_same() {
+        let lan: Cidr4 = "192.168.2.0/24".parse().unwrap();
+        let address = InterfaceAddress { link: 7, address: Ipv4Addr::new(192, 168, 2, 10), prefix: 24 };
+        let via = Some(Ipv4Addr::new(192, 168, 2, 1));
+        let route = TableRoute { table: 2100, destination: lan, metric: 0, via, link: 7, source: Some(address.address), protocol: 105 };
+        let rule = |selector| Rule { priority: 600, selector, table: 2100, protocol: 105 };
+        let cases = [
+            (RoutingChange::SetLink { link: 7, mtu: 1500 }, "ip link set if7 up mtu 1500"),
+            (RoutingChange::SetAddress(address), "ip address replace 192.168.2.10/24 dev if7"),
+            (RoutingChange::DeleteAddress(address), "ip address del 192.168.2.10/24 dev if7"),
+            (
+                RoutingChange::SetRoute(route),
+                "ip route replace 192.168.2.0/24 via 192.168.2.1 dev if7 src 192.168.2.10 table 2100 proto 105 metric 0",
+            ),
+            (
+                RoutingChange::SetRule(rule(Selector::Mark { mark: 0x2000, mask: 0x2000 })),
+                "ip rule add fwmark 0x2000/0x2000 lookup 2100 priority 600 protocol 105",
+            ),
+            (RoutingChange::DeleteRule(rule(Selector::To(lan))), "ip rule del to 192.168.2.0/24 lookup 2100 priority 600 protocol 105"),
+        ];
+        for (change, expected) in cases {
+            assert_eq!(change.to_string(), expected);
+        }
+    }
 }

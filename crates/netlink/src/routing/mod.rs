@@ -55,7 +55,7 @@ pub(crate) async fn apply(socket: &mut Socket, changes: &[RoutingChange]) -> Vec
 }
 
 async fn one(socket: &mut Socket, change: &RoutingChange) -> Result<(), NetlinkError> {
-    let command = || request::command(change);
+    let command = || change.to_string();
     if let RoutingChange::DeleteRoute(route) = change {
         // In a deletion the kernel takes metric 0 for "any", so it must be sure that the route with metric 0 exists.
         if route.metric == 0 && !routes(socket).await?.contains(route) {
@@ -78,7 +78,7 @@ async fn one(socket: &mut Socket, change: &RoutingChange) -> Result<(), NetlinkE
 async fn move_to_front(socket: &mut Socket, route: &TableRoute) -> Result<(), NetlinkError> {
     let set = RoutingChange::SetRoute(*route);
     let requests = [RoutingChange::DeleteRoute(*route), set.clone()].iter().filter_map(request::request).collect();
-    let command = || request::command(&set);
+    let command = || set.to_string();
     let answers = socket.execute(requests).await.map_err(|source| NetlinkError::Socket { command: command(), source })?;
     match answers.into_iter().last() {
         Some(Err(answer)) => Err(NetlinkError::Refused { command: command(), answer }),

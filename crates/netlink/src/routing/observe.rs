@@ -141,19 +141,9 @@ pub(crate) fn decode_rule(payload: &[u8]) -> Option<Rule> {
         (0, true) => rule.selector,
         (1, true) => selectors.remove(0),
         (_, _) => {
-            let all = inverted.then(|| "not".to_owned()).into_iter().chain(selectors.iter().map(words)).chain(others);
+            let all = inverted.then(|| "not".to_owned()).into_iter().chain(selectors.iter().map(Selector::to_string)).chain(others);
             Selector::Other(all.collect::<Vec<_>>().join(" "))
         }
     };
     Some(rule)
-}
-
-/// A selector in the words of `ip rule`.
-pub(crate) fn words(selector: &Selector) -> String {
-    match selector {
-        Selector::Mark { mark, mask } => format!("fwmark {mark:#x}/{mask:#x}"),
-        Selector::From(network) => format!("from {network}"),
-        Selector::To(network) => format!("to {network}"),
-        Selector::Other(text) => text.clone(),
-    }
 }

@@ -11,7 +11,6 @@ use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, Rout
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::observe::words;
 use crate::request::Request;
 
 const SET: u16 = NLM_F_CREATE | NLM_F_REPLACE;
@@ -121,63 +120,4 @@ fn rule_without_selector(rule: &Rule) -> RuleMessage {
         message.attributes.push(RuleAttribute::Protocol(RouteProtocol::from(rule.protocol)));
     }
     message
-}
-
-/// The command line that does the same. Links go by their index (`if7`).
-pub(crate) fn command(change: &RoutingChange) -> String {
-    match change {
-        RoutingChange::SetLink { link, mtu } => format!("ip link set if{link} up mtu {mtu}"),
-        RoutingChange::SetAddress(address) => format!("ip address replace {}", address_words(address)),
-        RoutingChange::DeleteAddress(address) => format!("ip address del {}", address_words(address)),
-        RoutingChange::SetRoute(route) => format!("ip route replace {}", route_words(route)),
-        RoutingChange::DeleteRoute(route) => format!("ip route del {}", route_words(route)),
-        RoutingChange::SetRule(rule) => format!("ip rule add {}", rule_words(rule)),
-        RoutingChange::DeleteRule(rule) => format!("ip rule del {}", rule_words(rule)),
-    }
-}
-
-fn address_words(address: &InterfaceAddress) -> String {
-    format!("{}/{} dev if{}", address.address, address.prefix, address.link)
-}
-
-fn route_words(route: &TableRoute) -> String {
-    let TableRoute { table, destination, metric, via, link, source, protocol } = route;
-    let via = via.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
-    let source = source.map(|address| format!(" src {address}")).unwrap_or_default();
-    format!("{destination}{via} dev if{link}{source} table {table} proto {protocol} metric {metric}")
-}
-
-fn rule_words(rule: &Rule) -> String {
-    format!("{} lookup {} priority {} protocol {}", words(&rule.selector), rule.table, rule.priority, rule.protocol)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_is_written_as_the_command_that_does_the_same() {
-        let lan: Cidr4 = "192.168.2.0/24".parse().unwrap();
-        let address = InterfaceAddress { link: 7, address: Ipv4Addr::new(192, 168, 2, 10), prefix: 24 };
-        let via = Some(Ipv4Addr::new(192, 168, 2, 1));
-        let route = TableRoute { table: 2100, destination: lan, metric: 0, via, link: 7, source: Some(address.address), protocol: 105 };
-        let rule = |selector| Rule { priority: 600, selector, table: 2100, protocol: 105 };
-        let cases = [
-            (RoutingChange::SetLink { link: 7, mtu: 1500 }, "ip link set if7 up mtu 1500"),
-            (RoutingChange::SetAddress(address), "ip address replace 192.168.2.10/24 dev if7"),
-            (RoutingChange::DeleteAddress(address), "ip address del 192.168.2.10/24 dev if7"),
-            (
-                RoutingChange::SetRoute(route),
-                "ip route replace 192.168.2.0/24 via 192.168.2.1 dev if7 src 192.168.2.10 table 2100 proto 105 metric 0",
-            ),
-            (
-                RoutingChange::SetRule(rule(Selector::Mark { mark: 0x2000, mask: 0x2000 })),
-                "ip rule add fwmark 0x2000/0x2000 lookup 2100 priority 600 protocol 105",
-            ),
-            (RoutingChange::DeleteRule(rule(Selector::To(lan))), "ip rule del to 192.168.2.0/24 lookup 2100 priority 600 protocol 105"),
-        ];
-        for (change, expected) in cases {
-            assert_eq!(command(&change), expected);
-        }
-    }
 }
