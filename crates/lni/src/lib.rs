@@ -13,8 +13,10 @@
 //! be used; the real one is set inside the machine. No security group applies to it, so the firewall of the machine is the only one.
 //! Nothing here reads a clock, a file or a socket.
 
+pub mod arp;
 pub mod contest;
 pub mod desired;
+pub mod dhcp;
 pub mod facts;
 pub mod lease;
 pub mod nft;

@@ -218,6 +218,9 @@ fn what_others_do_is_told() {
         }
         until(&mut events, |event| *event == RoutingEvent::Address { address: address(link), gone: true }).await;
 
+        std::fs::write("/proc/sys/net/ipv4/conf/lni0/rp_filter", "2").unwrap();
+        until(&mut events, |event| *event == RoutingEvent::Settings { link: link as i32 }).await;
+
         run("ip link set lni0 down");
         until(&mut events, |event| matches!(event, RoutingEvent::Link { link, gone: false, .. } if link.name == "lni0" && !link.up)).await;
         run("ip link del lni0");

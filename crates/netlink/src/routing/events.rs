@@ -17,7 +17,8 @@ use crate::socket::{Socket, messages};
 const GROUPS: u32 = 1 << (libc::RTNLGRP_LINK - 1)
     | 1 << (libc::RTNLGRP_IPV4_IFADDR - 1)
     | 1 << (libc::RTNLGRP_IPV4_ROUTE - 1)
-    | 1 << (libc::RTNLGRP_IPV4_RULE - 1);
+    | 1 << (libc::RTNLGRP_IPV4_RULE - 1)
+    | 1 << (libc::RTNLGRP_IPV4_NETCONF - 1);
 
 /// `NFNLGRP_NFTABLES` of linux/netfilter/nfnetlink.h.
 const NFTABLES_GROUP: u32 = 1 << (7 - 1);
@@ -30,6 +31,13 @@ const NEW_GENERATION: u16 = NFTABLES << 8 | 15;
 
 /// `NFTA_GEN_PROC_NAME`.
 const PROCESS_NAME: u16 = 3;
+
+/// `RTM_NEWNETCONF` of linux/rtnetlink.h, and `NETCONFA_IFINDEX` of linux/netconf.h.
+const NEW_SETTINGS: u16 = 80;
+const SETTINGS_LINK: u16 = 1;
+
+/// Length of `struct netconfmsg` with its padding, after which attributes begin.
+const SETTINGS_HEADER: usize = 4;
 
 /// Length of `struct nfgenmsg`, after which attributes begin.
 const NETFILTER_HEADER: usize = 4;
@@ -66,6 +74,11 @@ pub enum RoutingEvent {
         rule: Rule,
         /// It is there no more.
         gone: bool,
+    },
+    /// A sysctl under `net.ipv4.conf`: `rp_filter`, forwarding. Others, such as `arp_ignore`, change without notice.
+    Settings {
+        /// Kernel index of the link; -1 for `all`, -2 for `default`.
+        link: i32,
     },
     /// Something in a table of nftables, or the table itself.
     NftTable {
@@ -134,6 +147,11 @@ fn event(message: &NetlinkBuffer<&[u8]>) -> Option<RoutingEvent> {
         }
         kind @ (libc::RTM_NEWRULE | libc::RTM_DELRULE) => {
             Some(RoutingEvent::Rule { rule: observe::decode_rule(payload)?, gone: kind == libc::RTM_DELRULE })
+        }
+        NEW_SETTINGS => {
+            let mut attributes = NlasIterator::new(payload.get(SETTINGS_HEADER..)?).flatten();
+            let link = attributes.find(|attribute| attribute.kind() == SETTINGS_LINK)?;
+            Some(RoutingEvent::Settings { link: i32::from_ne_bytes(link.value().try_into().ok()?) })
         }
         NEW_GENERATION => Some(RoutingEvent::NftDone { process: text(payload, PROCESS_NAME).unwrap_or_default() }),
         // The first attribute of every other message about tables, chains, rules and sets is the table's name.
