@@ -13,7 +13,22 @@
 //!
 //! It stands in a NodeConfig (`spec.lni`) or in a file of its own, as above.
 
-use std::fmt;
+mod checks;
+mod dump;
+mod fields;
+mod parse;
+#[cfg(test)]
+mod properties;
+mod values;
+mod walk;
+mod whole;
+
+pub use dump::{dump, explain, schema};
+pub use parse::{Parsed, parse};
+pub use values::{HostAddress, Port, Protocol, Range4, ValueError};
+pub use walk::{Read, merge, read};
+pub use whole::{Places, whole, whole_of};
+
 use std::net::Ipv4Addr;
 
 use hybridge_model::{Cidr4, MacAddr};
@@ -29,6 +44,7 @@ pub struct Profile {
     /// Largest packet in bytes, 576 to 9001; 1500 unless said.
     pub mtu: u16,
     /// Number of the VLAN, 1 to 4094; then all that follows is about the VLAN's interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,
     /// How it gets its address.
     pub address: Addressing,
@@ -69,30 +85,9 @@ pub enum Addressing {
         /// Address with the length of its network's prefix.
         cidr: HostAddress,
         /// Router of the LAN; needed for what is behind it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         gateway: Option<Ipv4Addr>,
     },
-}
-
-/// An address in its network: `192.168.2.10/24`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct HostAddress {
-    /// The address.
-    pub address: Ipv4Addr,
-    /// Length of the prefix, 8 to 32.
-    pub prefix: u8,
-}
-
-impl HostAddress {
-    /// The network it is in.
-    pub fn network(&self) -> Cidr4 {
-        Cidr4::containing(self.address, self.prefix).expect("the prefix was checked to be at most 32")
-    }
-}
-
-impl fmt::Display for HostAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
 }
 
 /// The network behind the LNI.
@@ -102,18 +97,11 @@ pub struct Lan {
     /// Networks that are reached by it; the first holds its own address.
     pub cidrs: Vec<Cidr4>,
     /// Addresses that the LAN's DHCP server gives out, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dhcp_range: Option<Range4>,
     /// Router of the LAN, if neither DHCP nor the static address names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<Ipv4Addr>,
-}
-
-/// Addresses from the first to the last, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Range4 {
-    /// Lowest.
-    pub first: Ipv4Addr,
-    /// Highest.
-    pub last: Ipv4Addr,
 }
 
 /// Numbers in the kernel, which nobody else may use.
@@ -123,6 +111,7 @@ pub struct Routing {
     /// Routing table of the LNI, 256 to 2^31-1; 2100 unless said.
     pub table: u32,
     /// One bit of packet and connection marks; 0x2000 unless said. Cilium has 0x0f00, kube-proxy 0x4000 and 0x8000, the VPC CNI 0x80.
+    #[serde(with = "values::hexadecimal")]
     pub mark: u32,
     /// Priority of the first rule, 513 to 1022 (between the CNI's 512 and 1024); 600 unless said. The second has the next number.
     pub rule_priority: u32,
@@ -138,37 +127,9 @@ pub struct Firewall {
     pub allow_from: Vec<Cidr4>,
 }
 
-/// A port of the machine: `tcp/9100`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Port {
-    /// TCP or UDP.
-    pub protocol: Protocol,
-    /// 1 to 65535.
-    pub port: u16,
-}
-
-/// A transport protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-        })
-    }
-}
-
 /// Addresses that are announced for Services.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Vips {
     /// Inside the LAN's first network, outside DHCP's range and the nodes' addresses.
     pub pools: Vec<Range4>,
