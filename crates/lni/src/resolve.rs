@@ -1,8 +1,13 @@
 //! Profile and facts together: which interface it is, and whether the profile fits this machine.
 
+mod conflicts;
+mod interface;
+#[cfg(test)]
+mod tests;
+
 use hybridge_model::MacAddr;
 use hybridge_model::routing::TableRoute;
-use hybridge_report::Finding;
+use hybridge_report::{Finding, Severity};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
@@ -39,6 +44,33 @@ pub struct Parent {
 }
 
 /// Finds the interface and checks the profile against the machine. Errors stop everything; warnings come with the result.
-pub fn resolve(_profile: &Profile, _facts: &Facts) -> Result<(Lni, Vec<Finding>), Vec<Finding>> {
-    todo!()
+///
+/// # Errors
+/// Everything that is in the way, warnings too.
+pub fn resolve(profile: &Profile, facts: &Facts) -> Result<(Lni, Vec<Finding>), Vec<Finding>> {
+    let mut findings = Vec::new();
+    let found = match interface::find(profile, facts) {
+        Ok(found) => Some(found),
+        Err(finding) => {
+            findings.push(finding);
+            None
+        }
+    };
+    let own = found.as_ref().map(|found| found.link.index);
+    conflicts::networks(profile, facts, own, &mut findings);
+    conflicts::numbers(profile, facts, own, &mut findings);
+    if !facts.nft {
+        let what =
+            "`nft` is not on this machine: without it the LAN reaches everything of the node, as no security group applies to an LNI";
+        findings.push(Finding::error("lni.nft", "nft", what).fix("install nftables"));
+    }
+    let vpc_routes = conflicts::vpc_routes(profile, facts, own, &mut findings);
+    match found {
+        Some(found) if findings.iter().all(|finding| finding.severity == Severity::Warning) => {
+            let (profile, mac) = (profile.clone(), found.mac);
+            let (link, name, parent) = (found.link.index, found.link.name.clone(), found.parent);
+            Ok((Lni { profile, link, name, mac, parent, vpc_routes }, findings))
+        }
+        _ => Err(findings),
+    }
 }

@@ -17,6 +17,14 @@ pub const TABLE: &str = "hybridge_lni";
 /// Our nftables table of family `ip`: masquerading.
 pub const NAT_TABLE: &str = "hybridge_lni_nat";
 
+/// Name that the LNI has on machines that start from our files.
+pub const NAME: &str = "lni0";
+
+/// Name of a VLAN's interface: without a point, as that separates the parts of a sysctl's name.
+pub fn vlan_name(vlan: u16) -> String {
+    format!("lni{vlan}")
+}
+
 /// The part of the kernel's state that belongs to the LNI. Everything else is left alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
