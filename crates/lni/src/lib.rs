@@ -22,5 +22,6 @@ pub mod lease;
 pub mod nft;
 pub mod plan;
 pub mod profile;
+pub mod render;
 pub mod resolve;
 pub mod state;
