@@ -49,6 +49,7 @@ impl Dhcp {
     }
 
     async fn wait(&mut self, due: tokio::time::Instant) -> Output {
+        let mac = self.mac;
         let Some(socket) = self.opened() else {
             tokio::time::sleep_until(due).await;
             return self.client.poll(self.clock.now());
@@ -56,7 +57,7 @@ impl Dhcp {
         tokio::select! {
             packet = socket.receive() => match packet {
                 Ok(packet) => {
-                    let reply = Reply::from_packet(packet, self.mac);
+                    let reply = Reply::from_packet(packet, mac);
                     reply.map(|reply| self.client.receive(&reply, self.clock.now())).unwrap_or_default()
                 }
                 Err(error) => {

@@ -17,6 +17,7 @@ mod dhcp;
 mod duplicate;
 pub mod error;
 pub mod facts;
+pub mod lease;
 pub mod machine;
 mod marks;
 mod nft;

@@ -50,7 +50,8 @@ impl PacketSocket {
         let address = address(link, kind);
         // SAFETY: the pointer and length are those of a whole sockaddr_ll.
         Errno::result(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size_of::<libc::sockaddr_ll>() as u32) })?;
-        let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
+        // SAFETY: the descriptor is owned, and it is neither closed nor exchanged before the AsyncFd is dropped.
+        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE)? };
         Ok(Self { socket, kind, link, buffer: vec![0; 2048] })
     }
 

@@ -98,6 +98,20 @@ impl Imds {
         }
     }
 
+    /// MAC addresses of all interfaces of the instance.
+    ///
+    /// # Errors
+    /// The service did not answer.
+    pub async fn macs(&self) -> Result<Vec<MacAddr>, ImdsError> {
+        let path = "/latest/meta-data/network/interfaces/macs/";
+        let text = self.text(path).await?;
+        text.lines()
+            .map(|line| line.trim().trim_end_matches('/'))
+            .filter(|line| !line.is_empty())
+            .map(|line| self.parsed(path, line))
+            .collect()
+    }
+
     async fn ipv6s(&self, mac: MacAddr) -> Result<Vec<Ipv6Addr>, ImdsError> {
         let path = format!("/latest/meta-data/network/interfaces/macs/{mac}/ipv6s");
         let text = match self.text(&path).await {

@@ -22,7 +22,8 @@ pub(crate) enum Lni {
     /// Make the LNI what the profile says, once
     #[command(after_help = "Examples:
   hybridge lni apply -c lni.yaml --dry-run
-  hybridge lni apply -c lni.yaml")]
+  hybridge lni apply -c lni.yaml
+  hybridge lni apply -c lni.yaml --cleanup")]
     Apply(Apply),
     /// Keep the LNI as the profile says: the agent
     #[command(after_help = "Examples:
@@ -88,6 +89,25 @@ pub(crate) struct Render {
 pub(crate) struct Apply {
     #[command(flatten)]
     pub(crate) profile: Profile,
+    /// Show what would be done; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Take away everything of ours instead: address, routes, rules, nftables; sysctls get their values from before
+    #[arg(long)]
+    pub(crate) cleanup: bool,
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+    /// Form of what is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
+    pub(crate) output: Output,
+}
+
+/// Where lease, remembered MAC addresses and status lie.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StateDir {
+    /// Directory with the lease and what else outlives the agent
+    #[arg(long, default_value = hybridge_lni_host::store::DIRECTORY, value_name = "DIRECTORY")]
+    pub(crate) state_dir: PathBuf,
 }
 
 /// Flags of `run`.
@@ -95,11 +115,30 @@ pub(crate) struct Apply {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) profile: Profile,
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+    /// Log as text or as JSON, one object a line
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORM")]
+    pub(crate) log_format: LogFormat,
+    /// Log what is heard, asked and looked at, too
+    #[arg(long)]
+    pub(crate) debug: bool,
+}
+
+/// Form of log lines.
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
 }
 
 /// Flags of `status`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) state: StateDir,
     /// Form of what is printed
     #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
     pub(crate) output: Output,

@@ -5,9 +5,11 @@ mod apply;
 mod check;
 mod controller;
 mod doctor;
+mod machine;
 mod probe;
 mod render;
 mod run;
+mod source;
 mod status;
 mod verify;
 
