@@ -135,6 +135,8 @@ struct Agent {
     audits: u32,
     hearing: hear::Hearing,
     status: Status,
+    /// The status as it was written last.
+    written: Option<Status>,
     ready: bool,
     warned: BTreeSet<String>,
 }
@@ -171,6 +173,7 @@ impl Agent {
             audits: 0,
             hearing: hear::Hearing::default(),
             status,
+            written: None,
             ready: false,
             warned: BTreeSet::new(),
         })
@@ -263,7 +266,7 @@ impl Agent {
             time: self.status.time,
             ..self.status.clone()
         };
-        let news = status != self.status || self.status.time.is_none();
+        let news = self.written.as_ref() != Some(&status);
         if phase != self.status.phase {
             let address = status.address.map(|address| address.to_string());
             tracing::info!(interface = status.interface, address, "{phase}");
@@ -274,6 +277,7 @@ impl Agent {
             if let Err(error) = status::write(&self.machine.store, &self.status) {
                 self.warn(&error);
             }
+            self.written = Some(self.status.clone());
             notify(&format!("STATUS={phase}"));
         }
     }
