@@ -24,6 +24,12 @@ pub(crate) const C_COMPILER: Need = Need { what: "a C compiler (`cc`)", met: || 
 /// Rules of an EKS node's firewall in the lab.
 pub(crate) const NFTABLES: Need = Need { what: "`nft`", met: || find("nft").is_some(), package: "nftables" };
 
+/// Hands others play in the tests of LNIs: addresses flushed, rules deleted.
+pub(crate) const IPROUTE: Need = Need { what: "`ip`", met: || find("ip").is_some(), package: "iproute2" };
+
+/// The DHCP server of a LAN. The package starts nothing.
+pub(crate) const DNSMASQ: Need = Need { what: "`dnsmasq`", met: || find("dnsmasq").is_some(), package: "dnsmasq-base" };
+
 /// Checks the unit of the release archives. The package starts nothing.
 pub(crate) const SYSTEMD: Need = Need { what: "`systemd-analyze`", met: || find("systemd-analyze").is_some(), package: "systemd" };
 

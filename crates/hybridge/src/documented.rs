@@ -19,7 +19,8 @@ const README: &str = include_str!("../../../README.md");
 const NODE: &str = include_str!("../../../docs/node.md");
 const CLUSTER: &str = include_str!("../../../docs/cluster.md");
 const ARCHIVE: &str = include_str!("../../../packaging/README.md");
-const UNITS: [&str; 2] = [
+const UNITS: [&str; 3] = [
+    include_str!("../../../packaging/node/hybridge-lni.service"),
     include_str!("../../../packaging/node/hybridge-node-config.service"),
     include_str!("../../../packaging/node/hybridge-node-run.service"),
 ];

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::time::Duration;
 
 use hybridge_lni::facts::{Ec2Interface, Facts};
 use hybridge_model::Cidr4;
@@ -20,6 +21,9 @@ pub struct Ec2 {
     pub vpc_cidrs: Vec<Cidr4>,
 }
 
+/// How long a program is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Units of systemd that meddle with interfaces, routes or nftables.
 const UNITS: [&str; 10] = [
     "systemd-networkd.service",
@@ -36,7 +40,7 @@ const UNITS: [&str; 10] = [
 
 /// Everything but what instance metadata tells. What cannot be found out stands in `missing`.
 pub async fn gather(netlink: &Netlink) -> Result<Facts, HostError> {
-    let (routing, marks, units, nft) = tokio::join!(netlink.routing(), marks::in_use(), units(), has_nft());
+    let (routing, marks, units, nft) = tokio::join!(netlink.routing(), bounded(marks::in_use()), bounded(units()), has_nft());
     let routing = routing?;
     let mut missing = BTreeMap::new();
     let mut or_missing = |what: &str, why: String| drop(missing.insert(what.to_owned(), why));
@@ -49,6 +53,12 @@ pub async fn gather(netlink: &Netlink) -> Result<Facts, HostError> {
         BTreeSet::new()
     });
     Ok(Facts { sysctls: sysctls(&routing), routing, marks, nft, units, os: os(), missing, ..Facts::default() })
+}
+
+/// Nothing here is worth a machine that waits at boot: systemd may be busy, and nftables large.
+async fn bounded<T>(question: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let answer = tokio::time::timeout(PATIENCE, question).await;
+    answer.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
 }
 
 /// Puts in what instance metadata told.

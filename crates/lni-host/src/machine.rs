@@ -1,16 +1,21 @@
 //! The machine under a plan: what there is, and changing it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use futures::StreamExt as _;
 use hybridge_lni::plan::Change;
 use hybridge_lni::resolve::Lni;
 use hybridge_lni::state::{self, State};
 use hybridge_model::routing::{InterfaceAddress, Routing};
-use hybridge_netlink::Netlink;
+use hybridge_netlink::{Netlink, RoutingEvent, routing_events};
 
 use crate::error::HostError;
 use crate::store::{Loaded, Memory, Store};
 use crate::{nft, sysctl};
+
+/// How long a carrier is waited for.
+const CARRIER: Duration = Duration::from_secs(5);
 
 /// A change that was not made; later ones were tried all the same.
 #[derive(Debug)]
@@ -65,6 +70,23 @@ impl Machine {
             (_, None) => None,
         };
         Ok(state)
+    }
+
+    /// Waits for the carrier of a link that was just brought up, for five seconds at most.
+    pub async fn carrier(&self, lni: &Lni) -> Result<bool, HostError> {
+        let mut events = std::pin::pin!(routing_events()?);
+        if self.netlink.routing().await?.carrier.contains(&lni.link) {
+            return Ok(true);
+        }
+        let there = async {
+            while let Some(event) = events.next().await {
+                if matches!(event, RoutingEvent::Link { link, carrier: true, .. } if link.index == lni.link) {
+                    return true;
+                }
+            }
+            false
+        };
+        Ok(tokio::time::timeout(CARRIER, there).await.unwrap_or(false))
     }
 
     /// Carries out `changes` in order and returns those that failed.

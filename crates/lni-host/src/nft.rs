@@ -35,7 +35,9 @@ pub(crate) async fn listing() -> Result<Option<String>, HostError> {
     for (family, table) in [("inet", TABLE), ("ip", NAT_TABLE)] {
         match run(&["-s", "list", "table", family, table], "").await {
             Ok(listed) => text.push_str(&listed),
-            Err(HostError::Nft { said, .. }) if said.contains("No such file or directory") && !said.starts_with("cannot") => return Ok(None),
+            Err(HostError::Nft { said, .. }) if said.contains("No such file or directory") && !said.starts_with("cannot") => {
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         }
     }

@@ -8,8 +8,9 @@ use crate::tree::{DATA, PROGRAM, Tree, TreeError, gzip, sha256};
 use crate::{Architecture, Source};
 
 /// What stands in the archives besides programs, licences and what is made from the command lines.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("lib/systemd/system/hybridge-gateway.service", include_str!("../../../packaging/hybridge-gateway.service")),
+    ("lib/systemd/system/hybridge-lni.service", include_str!("../../../packaging/node/hybridge-lni.service")),
     ("lib/systemd/system/hybridge-node-config.service", include_str!("../../../packaging/node/hybridge-node-config.service")),
     ("lib/systemd/system/hybridge-node-run.service", include_str!("../../../packaging/node/hybridge-node-run.service")),
     ("lib/sysctl.d/50-hybridge-gateway.conf", include_str!("../../../packaging/50-hybridge-gateway.conf")),
@@ -106,6 +107,7 @@ mod tests {
             "755 bin/hybridge-gateway",
             "644 lib/sysctl.d/50-hybridge-gateway.conf",
             "644 lib/systemd/system/hybridge-gateway.service",
+            "644 lib/systemd/system/hybridge-lni.service",
             "644 lib/systemd/system/hybridge-node-config.service",
             "644 lib/systemd/system/hybridge-node-run.service",
             "644 share/doc/hybridge/README.md",

@@ -78,6 +78,9 @@ fn systemd_has_nothing_against_the_units() {
     let wrong = gateway.replace("NoNewPrivileges=", "NoNewPrivilege=");
     assert_ne!(check(&[("hybridge-gateway.service", &wrong)]), good, "nothing would be found");
 
+    let lni = include_str!("../../../packaging/node/hybridge-lni.service");
+    assert_eq!(check(&[("hybridge-lni.service", lni)]), good);
+
     let config = include_str!("../../../packaging/node/hybridge-node-config.service");
     let run = include_str!("../../../packaging/node/hybridge-node-run.service");
     assert_eq!(check(&[("hybridge-node-config.service", config), ("hybridge-node-run.service", run)]), good);

@@ -7,7 +7,7 @@ use hybridge_lni_host::error::HostError;
 use hybridge_lni_host::lease::{self, Found};
 use hybridge_lni_host::machine::{Failure, Machine};
 use hybridge_lni_host::store::Store;
-use hybridge_model::routing::InterfaceAddress;
+use hybridge_model::routing::{InterfaceAddress, RoutingChange};
 use hybridge_report::{Exit, Finding, chain};
 use serde::Serialize;
 
@@ -44,9 +44,13 @@ pub(crate) fn run(flags: &Apply) -> Exit {
                 return Ok(Exit::Input);
             }
         };
-        let planned = if flags.cleanup { cleanup(&mut machine, &lni).await? } else { wanted(&mut machine, &lni, flags).await? };
-        match planned {
-            Ok(changes) => carry_out(&mut machine, changes, flags).await,
+        if flags.cleanup {
+            let changes = cleanup(&mut machine, &lni).await?;
+            return carry_out(&mut machine, Vec::new(), changes, flags).await;
+        }
+        let first = if flags.dry_run { Vec::new() } else { first(&mut machine, &lni).await? };
+        match wanted(&mut machine, &lni, flags).await? {
+            Ok(changes) => carry_out(&mut machine, first, changes, flags).await,
             Err(finding) => {
                 tell::line(finding);
                 Ok(Exit::Input)
@@ -60,10 +64,28 @@ pub(crate) fn run(flags: &Apply) -> Exit {
     })
 }
 
-async fn cleanup(machine: &mut Machine, lni: &Lni) -> Result<Result<Vec<Change>, Finding>, HostError> {
+async fn cleanup(machine: &mut Machine, lni: &Lni) -> Result<Vec<Change>, HostError> {
     let address = desired::address(&lni.profile, machine.memory.lease.as_ref());
     let address = address.map(|address| InterfaceAddress { link: lni.link, address: address.address, prefix: address.prefix });
-    Ok(Ok(machine.removal(lni, address).await?))
+    machine.removal(lni, address).await
+}
+
+/// Firewall, sysctls and link: with these DHCP and other machines can be asked about the address. Returns what was done.
+async fn first(machine: &mut Machine, lni: &Lni) -> Result<Vec<Change>, HostError> {
+    let desired = desired::desired(lni, None);
+    let routing = machine.netlink.routing().await?;
+    let observed = machine.observe(lni, &desired, &routing).await?;
+    let mut changes = plan(&desired, &observed);
+    changes.retain(|change| match change {
+        Change::Ruleset(_) | Change::Sysctl { .. } => true,
+        Change::Routing(change) => matches!(change, RoutingChange::SetLink { .. }),
+        Change::DeleteRuleset => false,
+    });
+    let failures = machine.apply(&changes).await;
+    // They are planned, tried and told again.
+    changes.retain(|change| !failures.iter().any(|failure| failure.change == *change));
+    machine.carrier(lni).await?;
+    Ok(changes)
 }
 
 /// The changes, after the address is known and nobody else has it.
@@ -79,7 +101,7 @@ async fn wanted(machine: &mut Machine, lni: &Lni, flags: &Apply) -> Result<Resul
         }
         Found::Static => None,
         Found::Nothing(finding) => {
-            // All but the address can be set up: the firewall most of all.
+            // All but the address can be set up.
             tell::line(finding);
             None
         }
@@ -96,7 +118,7 @@ async fn wanted(machine: &mut Machine, lni: &Lni, flags: &Apply) -> Result<Resul
     Ok(Ok(plan(&desired, &observed)))
 }
 
-async fn carry_out(machine: &mut Machine, changes: Vec<Change>, flags: &Apply) -> Result<Exit, HostError> {
+async fn carry_out(machine: &mut Machine, done: Vec<Change>, changes: Vec<Change>, flags: &Apply) -> Result<Exit, HostError> {
     let failures = if flags.dry_run { Vec::new() } else { machine.apply(&changes).await };
     if flags.cleanup && !flags.dry_run && failures.is_empty() {
         machine.store.clear()?;
@@ -105,6 +127,7 @@ async fn carry_out(machine: &mut Machine, changes: Vec<Change>, flags: &Apply) -
         let finding = Finding::error("lni.apply", change.to_string(), chain(error));
         tell::line(error.hint().map(|hint| finding.clone().fix(hint)).unwrap_or(finding));
     }
+    let changes: Vec<_> = done.into_iter().chain(changes).collect();
     let commands: Vec<_> = changes.iter().map(Change::to_string).collect();
     let printed = match flags.output {
         Output::Table if commands.is_empty() => tell::data("nothing to do\n"),

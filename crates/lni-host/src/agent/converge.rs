@@ -29,6 +29,7 @@ impl Agent {
                 let finding = error.hint().map(|hint| finding.clone().fix(hint)).unwrap_or(finding);
                 self.findings_about("lni.apply", vec![finding]);
                 self.tell(Phase::Failing);
+                self.be_ready();
                 self.retry();
             }
         }
@@ -127,10 +128,12 @@ impl Agent {
 
     fn carrier_is(&mut self, carrier: bool, lni: &Lni) {
         let before = std::mem::replace(&mut self.carrier, carrier);
-        let settled = self.settled.is_some();
         match (before, carrier) {
-            (true, false) => tracing::warn!(interface = lni.name, "carrier lost: the cable is out, or the other side is down"),
-            (false, true) if settled => {
+            (true, false) => {
+                self.carrier_lost = true;
+                tracing::warn!(interface = lni.name, "carrier lost: the cable is out, or the other side is down");
+            }
+            (false, true) if std::mem::take(&mut self.carrier_lost) => {
                 tracing::info!(interface = lni.name, "carrier is back");
                 if let Some(dhcp) = &mut self.dhcp {
                     dhcp.restart();

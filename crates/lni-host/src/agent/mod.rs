@@ -15,7 +15,7 @@ use hybridge_lni::contest::Repairs;
 use hybridge_lni::dhcp::Event;
 use hybridge_lni::facts::Facts;
 use hybridge_lni::lease::Lease;
-use hybridge_lni::profile::Profile;
+use hybridge_lni::profile::{HostAddress, Profile};
 use hybridge_lni::resolve::Lni;
 use hybridge_lni::state::State;
 use hybridge_netlink::routing_events;
@@ -118,6 +118,8 @@ struct Agent {
     dhcp: Option<Dhcp>,
     lease: Option<Lease>,
     carrier: bool,
+    /// It was there once and went away.
+    carrier_lost: bool,
     check: Check,
     /// Until our own address is known, one of the LAN that others have set stays.
     hold: bool,
@@ -161,6 +163,7 @@ impl Agent {
             dhcp: None,
             lease: None,
             carrier: false,
+            carrier_lost: false,
             check: Check::default(),
             hold: true,
             repairs: Repairs::default(),
@@ -257,11 +260,17 @@ impl Agent {
     /// Writes the status, if it is another one.
     fn tell(&mut self, phase: Phase) {
         let address = hybridge_lni::desired::address(&self.profile, self.lease.as_ref());
+        let set = |own: &HostAddress| {
+            self.settled
+                .iter()
+                .flat_map(|state| &state.addresses)
+                .any(|address| (address.address, address.prefix) == (own.address, own.prefix))
+        };
         let status = Status {
             phase,
             interface: self.lni.as_ref().map(|lni| lni.name.clone()),
             mac: self.lni.as_ref().map(|lni| lni.mac),
-            address: address.filter(|_| phase == Phase::Ready || phase == Phase::NoCarrier),
+            address: address.filter(set),
             lease: self.lease.clone(),
             time: self.status.time,
             ..self.status.clone()
