@@ -20,6 +20,7 @@ pub mod hosts;
 pub mod hybrid;
 pub mod kubelet;
 pub mod links;
+pub mod lni;
 pub mod max_pods;
 pub mod name_resolution;
 pub mod node;

@@ -1,4 +1,4 @@
-//! Arrows between crates point one way: values ← documents ← decisions ← input and output ← agents ← programs.
+//! Arrows between crates point one way: values ← documents ← parts ← decisions ← input and output ← agents ← programs.
 //!
 //! What the crates declare as normal dependencies is looked at; tests may use what they like. For the pure crates, all that gets
 //! linked in counts, so that no clock or socket comes in through somebody else's door.
@@ -11,6 +11,8 @@ enum Layer {
     Values,
     /// What people write, read into values.
     Documents,
+    /// Decisions about a part of a machine, which those about the whole machine build on.
+    Parts,
     Decisions,
     InputOutput,
     /// What keeps a part of the machine as it should be, over several kinds of input and output.
@@ -27,7 +29,7 @@ const LAYERS: [(&str, Layer); 17] = [
     ("hybridge-gateway", Layer::Decisions),
     ("hybridge-node", Layer::Decisions),
     ("hybridge-cluster", Layer::Decisions),
-    ("hybridge-lni", Layer::Decisions),
+    ("hybridge-lni", Layer::Parts),
     ("hybridge-netlink", Layer::InputOutput),
     ("hybridge-node-host", Layer::InputOutput),
     ("hybridge-lni-host", Layer::Agents),

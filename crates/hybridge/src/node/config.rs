@@ -5,7 +5,7 @@ use std::fs;
 use hybridge_node::config::chain::{Cached, ChainError, decide};
 use hybridge_node::config::{self, NodeConfig, Problem};
 use hybridge_node::explain::Setting;
-use hybridge_node::{containerd, kubelet};
+use hybridge_node::{containerd, kubelet, lni};
 use hybridge_node_host::host::Host;
 use hybridge_report::{Exit, Finding, Severity};
 use serde_json::json;
@@ -122,6 +122,7 @@ pub(super) fn explain(explain: &Explain) -> Exit {
         let node = prepared.resolved.node();
         let mut settings: Vec<(&str, Setting)> = kubelet::explain(&node).into_iter().map(|setting| ("kubelet", setting)).collect();
         settings.extend(containerd::explain(&node).into_iter().map(|setting| ("containerd", setting)));
+        settings.extend(lni::explain(node.config).into_iter().map(|setting| ("lni", setting)));
         settings
     });
     let mut settings = match settings {

@@ -101,6 +101,7 @@ fn property(field: &Field, shape: Shape) -> Value {
             },
         }),
         Kind::Free => json!({ "type": ["object", "null"] }),
+        Kind::Lni => hybridge_lni::profile::schema(),
         Kind::Coming => json!(false),
     };
     schema["description"] = Value::from(field.help);

@@ -37,6 +37,8 @@ pub(super) enum Kind {
     Environment,
     /// A mapping of anything.
     Free,
+    /// Profile of an LNI, which another crate knows.
+    Lni,
     /// Upstream has it, we do not yet.
     Coming,
 }
@@ -98,6 +100,7 @@ pub(super) static SPEC: &[Field] = &[
     field("kubelet", Shapes::Both, Kind::Object(KUBELET), "Settings of the kubelet."),
     field("featureGates", EC2, Kind::Gates, "Switches of the node's own features, by name."),
     field("hybrid", HYBRID, Kind::Object(HYBRID_FIELDS), "How a node outside AWS gets its credentials: one of the two ways."),
+    field("lni", Shapes::Both, Kind::Lni, "Address on the LAN of a node on an Outposts server; hybridge's own."),
 ];
 
 static CLUSTER: &[Field] = &[

@@ -39,6 +39,7 @@ pub fn merge(base: &mut NodeConfig, later: NodeConfig, languages: Languages<'_>)
     text(&mut base.kubelet.max_pods_expression, later.kubelet.max_pods_expression);
     base.feature_gates.extend(later.feature_gates);
     pointer(&mut base.hybrid, later.hybrid, hybrid_block);
+    hybridge_lni::profile::merge(&mut base.lni, later.lni);
     Ok(())
 }
 

@@ -78,6 +78,16 @@ pub struct NodeConfig {
     /// How a node outside gets its credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hybrid: Option<Hybrid>,
+    /// Address on the LAN of a node on an Outposts server, as [`hybridge_lni::profile`] reads it; a document may have a part of it.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub lni: Map<String, Value>,
+}
+
+impl NodeConfig {
+    /// The profile of the LNI, if there is one and it is right.
+    pub fn lni(&self) -> Option<hybridge_lni::profile::Profile> {
+        (!self.lni.is_empty()).then(|| hybridge_lni::profile::whole_of(&self.lni, "spec.lni").0).flatten()
+    }
 }
 
 /// `spec.cluster`; an empty text is as good as none.

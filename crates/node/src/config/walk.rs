@@ -59,6 +59,10 @@ impl Walk<'_> {
             Kind::Gates => self.gates(tree),
             Kind::Environment => self.environment(tree),
             Kind::Free => self.reader.free(tree),
+            Kind::Lni => {
+                let values = hybridge_lni::profile::read(tree, &format!("{path}.{}", field.name), &mut self.reader).values;
+                Some(Value::Object(values))
+            }
             Kind::Coming => None,
         }
     }

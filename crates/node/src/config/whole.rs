@@ -28,7 +28,24 @@ pub fn check_whole(config: &NodeConfig) -> Vec<Problem> {
             "leave it out; the name comes from nodeName, or from SSM",
         ));
     }
+    lni(config, &mut missing);
     missing
+}
+
+/// The LNI: what its own crate asks, and that the LAN leaves the cluster's addresses alone.
+fn lni(config: &NodeConfig, missing: &mut Vec<Problem>) {
+    if config.lni.is_empty() {
+        return;
+    }
+    let (profile, problems) = hybridge_lni::profile::whole_of(&config.lni, "spec.lni");
+    missing.extend(problems);
+    let services: Option<hybridge_model::Cidr4> = config.cluster.cidr.parse().ok();
+    let lan = profile.into_iter().flat_map(|profile| profile.lan.cidrs);
+    for lan in lan.filter(|lan| services.is_some_and(|services| services.overlaps(*lan))) {
+        let what = format!("{lan} overlaps spec.cluster.cidr, {}: what goes to Services would leave by the LNI", config.cluster.cidr);
+        let fix = "name only networks that are on the LAN; if they really overlap, the cluster needs another service range";
+        missing.push(Problem::at_field("lni.service-overlap", "spec.lni.lan.cidrs", what, fix));
+    }
 }
 
 fn require(text: &str, field: &str, what: &str, fix: &str, missing: &mut Vec<Problem>) {

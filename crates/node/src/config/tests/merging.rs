@@ -189,3 +189,50 @@ fn an_authority_of_pem_certificates_is_taken_without_a_word() {
     assert_eq!(super::codes(&parsed), ["ca.certificate 3:40"]);
     assert!(!format!("{:?}", parsed.problems).contains(&key[40..60]));
 }
+
+/// Merged from documents with these in `spec.lni`.
+fn merged_lni(parts: &[&str]) -> (NodeConfig, Vec<Problem>) {
+    let mut base = NodeConfig::default();
+    for part in parts {
+        let cluster = "{name: a, apiServerEndpoint: 'https://a', certificateAuthority: YWE=, cidr: 172.20.0.0/16}";
+        let text = format!("apiVersion: {API_VERSION}\nkind: {KIND}\nspec:\n  cluster: {cluster}\n  lni: {part}\n");
+        let parsed = parse("f", text.as_bytes(), None, languages());
+        let config = parsed.config.unwrap_or_else(|| panic!("{:#?}", parsed.problems));
+        merge(&mut base, config, languages()).unwrap();
+    }
+    let missing = check_whole(&base);
+    (base, missing)
+}
+
+#[test]
+fn parts_of_an_lni_make_one_profile_which_is_judged_whole() {
+    let all = "{match: {deviceIndex: 14}, lan: {cidrs: [192.168.2.0/24]}, address: {mode: dhcp}}";
+    let (config, problems) = merged_lni(&[all, "{address: {mode: static, cidr: 192.168.2.10/24}, vips: {pools: [192.168.2.160]}}"]);
+    assert_eq!(problems, []);
+    let profile = config.lni().unwrap();
+    assert_eq!(profile.vips.pools.len(), 1);
+    let explained = crate::lni::explain(&config);
+    let source = |path: &str| explained.iter().find(|setting| setting.path == path).unwrap().source.clone();
+    assert_eq!((source("address.cidr"), source("routing.table")), ("user".to_owned(), "hybridge default".to_owned()));
+    assert_eq!(dump(&config)["spec"]["lni"]["address"], serde_json::json!({"mode": "static", "cidr": "192.168.2.10/24"}));
+
+    let codes = |parts: &[&str]| -> Vec<String> {
+        let (config, problems) = merged_lni(parts);
+        assert_eq!(
+            config.lni().is_none(),
+            problems.iter().any(|problem| problem.severity == hybridge_report::Severity::Error && problem.code != "lni.service-overlap")
+        );
+        problems.iter().map(|problem| format!("{} {}", problem.code, problem.place())).collect()
+    };
+    assert_eq!(codes(&["{match: {deviceIndex: 14}}"]), ["lni.unnumbered spec.lni.address", "lni.lan spec.lni.lan"]);
+    assert_eq!(codes(&[all, "{vips: {pools: [10.0.0.1]}}"]), ["lni.pool spec.lni.vips.pools[0]"]);
+    assert_eq!(codes(&[all, "{lan: {cidrs: [172.20.1.0/24]}}"]), ["lni.service-overlap spec.lni.lan.cidrs"]);
+}
+
+#[test]
+fn a_wrong_value_of_an_lni_is_told_at_its_place() {
+    let text = format!("apiVersion: {API_VERSION}\nkind: {KIND}\nspec:\n  lni:\n    mtu: 15\n    macth: {{}}\n");
+    let parsed = parse("f", text.as_bytes(), None, languages());
+    assert_eq!(super::codes(&parsed), ["lni.mtu 5:10", "key.unknown 6:5"]);
+    assert_eq!(parsed.problems[1].fix.as_deref(), Some("did you mean match?"));
+}

@@ -34,6 +34,8 @@ fn fits(schema: &Value, value: &Value, root: &Value) -> bool {
         }
         "propertyNames" => value.as_object().is_none_or(|object| object.keys().all(|name| fits(wanted, &json!(name), root))),
         "items" => value.as_array().is_none_or(|items| items.iter().all(|item| fits(wanted, item, root))),
+        "minimum" => value.as_f64().is_none_or(|number| number >= wanted.as_f64().unwrap()),
+        "maximum" => value.as_f64().is_none_or(|number| number <= wanted.as_f64().unwrap()),
         "pattern" => value.as_str().is_none_or(|text| regex::Regex::new(wanted.as_str().unwrap()).unwrap().is_match(text)),
         "maxLength" => value.as_str().is_none_or(|text| text.chars().count() as u64 <= wanted.as_u64().unwrap()),
         "$schema" | "$id" | "$defs" | "title" | "description" | "writeOnly" => true,
@@ -47,6 +49,7 @@ fn of_type(name: &Value, value: &Value) -> bool {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         other => panic!("no type {other}"),
@@ -97,6 +100,16 @@ kubelet: {config: {a: 1}, flags: [--v=5]}
 hybrid: {enableCredentialsFile: true, iamRolesAnywhere: {nodeName: a, trustAnchorArn: 'arn:aws:rolesanywhere:us-west-2:123456789012:trust-anchor/a', profileArn: 'arn:aws:rolesanywhere:us-west-2:123456789012:profile/a', roleArn: 'arn:aws:iam::123456789012:role/a', awsConfigPath: /a, certificatePath: /b, privateKeyPath: /c}, ssm: {activationCode: s3cret-activation-code, activationId: 57be8cce-1137-32d4-ce32-ba044ea5df48}}"
         }
     };
+    // Each right for itself; that some contradict others is asked once all documents are merged.
+    let text = format!(
+        "{text}
+lni:
+  {{match: {{deviceIndex: 14, mac: '02:ab:cd:00:00:01'}}, mtu: 1500, vlan: 59,
+   address: {{mode: static, cidr: 192.168.2.10/24, gateway: 192.168.2.1, useDns: true, useDefaultRoute: true}},
+   lan: {{cidrs: [192.168.2.0/24], dhcpRange: 192.168.2.100-192.168.2.150, gateway: 192.168.2.1}},
+   routing: {{table: 2100, mark: 0x2000, rulePriority: 600}}, firewall: {{hostPorts: [tcp/22], allowFrom: [192.168.2.0/24]}},
+   vips: {{pools: [192.168.2.160-192.168.2.190], announcer: metallb}}}}"
+    );
     let text = format!("apiVersion: {API_VERSION}\nkind: {KIND}\nspec:\n  {}\n", text.replace('\n', "\n  "));
     assert!(valid(&read(&text)), "{shape:?}");
     let parsed = parse("f", text.as_bytes(), None, languages());
