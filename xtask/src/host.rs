@@ -30,7 +30,10 @@ pub(crate) const IPROUTE: Need = Need { what: "`ip`", met: || find("ip").is_some
 /// The DHCP server of a LAN. The package starts nothing.
 pub(crate) const DNSMASQ: Need = Need { what: "`dnsmasq`", met: || find("dnsmasq").is_some(), package: "dnsmasq-base" };
 
-/// Checks the unit of the release archives. The package starts nothing.
+/// Checks files of LNIs for Ubuntu. The package changes nothing where there is no file of its own; it brings `ip`.
+pub(crate) const NETPLAN: Need = Need { what: "`netplan`", met: || find("netplan").is_some(), package: "netplan.io" };
+
+/// Checks units, and reads files of LNIs as systemd-networkd. The package starts nothing.
 pub(crate) const SYSTEMD: Need = Need { what: "`systemd-analyze`", met: || find("systemd-analyze").is_some(), package: "systemd" };
 
 /// For programs from PyPI.

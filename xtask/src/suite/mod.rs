@@ -118,7 +118,7 @@ impl<'a> Plan<'a> {
 
     /// Says what is needed before it installs any of it.
     fn install(&self) -> Result<()> {
-        let lab = if self.lab { "; those of the lab nftables, iproute2 and dnsmasq" } else { "" };
+        let lab = if self.lab { "; those of the lab nftables, iproute2, dnsmasq, netplan and systemd" } else { "" };
         let unit = if self.unit { "; that of the systemd unit systemd-analyze" } else { "" };
         println!("The tests need a C compiler{lab}{unit}");
         if self.real {
@@ -130,7 +130,7 @@ impl<'a> Plan<'a> {
             host::install(&[host::SYSTEMD])?;
         }
         if self.lab {
-            host::install(&[host::NFTABLES, host::IPROUTE, host::DNSMASQ])?;
+            host::install(&[host::NFTABLES, host::IPROUTE, host::DNSMASQ, host::NETPLAN, host::SYSTEMD])?;
         }
         if self.real {
             host::install(&real::NEEDS)?;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use hybridge_model::MacAddr;
 
 use super::Output;
 
@@ -82,6 +83,34 @@ pub(crate) struct Check {
 pub(crate) struct Render {
     #[command(flatten)]
     pub(crate) profile: Profile,
+    /// Who sets up interfaces when the machine starts; auto: what runs on this machine
+    #[arg(long = "for", value_enum, default_value_t = Backend::Auto, value_name = "WHO")]
+    pub(crate) backend: Backend,
+    /// MAC address of the interface; asked of instance metadata where the profile has a device index
+    #[arg(long, value_name = "MAC")]
+    pub(crate) mac: Option<MacAddr>,
+    /// Write the files there, in place of /etc, and take away those that are needed no more; otherwise they are printed
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Tell what would be written; write nothing
+    #[arg(long, requires = "dir")]
+    pub(crate) dry_run: bool,
+    /// Form of what is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
+    pub(crate) output: Output,
+}
+
+/// Who sets up interfaces when the machine starts.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub(crate) enum Backend {
+    /// Of those below the one that runs here.
+    Auto,
+    /// systemd-networkd: AL2023.
+    Networkd,
+    /// NetworkManager: RHEL and its kin.
+    NetworkManager,
+    /// netplan: Ubuntu.
+    Netplan,
 }
 
 /// Flags of `apply`.

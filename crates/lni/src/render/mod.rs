@@ -95,6 +95,30 @@ pub fn files(profile: &Profile, mac: MacAddr, backend: Backend) -> Vec<File> {
     files.into_iter().collect()
 }
 
+/// Paths of files that other profiles and backends have and `files` not, below /etc; those that [`is_ours`] can be taken away.
+pub fn left_over(files: &[File]) -> BTreeSet<String> {
+    const ALL: [&str; 6] = [
+        "systemd/network/10-hybridge-lni.network",
+        "systemd/network/10-hybridge-lni.netdev",
+        "systemd/network/10-hybridge-lni-vlan.network",
+        "NetworkManager/system-connections/hybridge-lni.nmconnection",
+        "NetworkManager/system-connections/hybridge-lni-vlan.nmconnection",
+        "netplan/90-hybridge-lni.yaml",
+    ];
+    let units =
+        [Backend::Networkd, Backend::NetworkManager].map(|backend| format!("systemd/system/{}.d/10-hybridge-lni.conf", backend.unit()));
+    let vlans = (1..=4094).map(vlan_name).chain(["hybridge-lni".to_owned()]);
+    let drop_ins = vlans.map(|above| format!("systemd/network/10-netplan-{above}.network.d/10-hybridge-lni.conf"));
+    let foreign = ["systemd/networkd.conf.d/10-hybridge-lni.conf".to_owned()];
+    let all = ALL.map(str::to_owned).into_iter().chain(units).chain(drop_ins).chain(foreign);
+    all.filter(|path| !files.iter().any(|file| file.path == *path)).collect()
+}
+
+/// Whether a file was written from one of these.
+pub fn is_ours(content: &str) -> bool {
+    content.starts_with(HEAD)
+}
+
 /// The LNI under the names that the files give.
 fn named(profile: &Profile, mac: MacAddr) -> Lni {
     let (name, parent) = match profile.vlan {

@@ -129,3 +129,20 @@ fn keyfiles_are_read_back_as_what_was_asked() {
         assert_eq!(uuids.len(), read.len());
     }
 }
+
+#[test]
+fn whatever_was_written_for_another_is_left_over() {
+    for (_, one) in profiles() {
+        for (_, other) in profiles() {
+            for (before, after) in ALL.into_iter().flat_map(|before| ALL.map(|after| (before, after))) {
+                let now = files(&other, mac(), after);
+                let left = left_over(&now);
+                let gone = files(&one, mac(), before).into_iter().filter(|file| !file.content.is_empty());
+                for file in gone.filter(|file| !now.iter().any(|other| other.path == file.path)) {
+                    assert!(left.contains(&file.path) && is_ours(&file.content), "{}", file.path);
+                }
+                assert!(now.iter().all(|file| !left.contains(&file.path)));
+            }
+        }
+    }
+}
