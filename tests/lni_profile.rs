@@ -204,3 +204,39 @@ fn the_address_is_asked_for_where_nobody_says_it() {
         service.stop();
     });
 }
+
+const PAGE: &str = include_str!("../docs/lni.md");
+
+#[test]
+fn the_page_shows_a_right_profile_and_commands_that_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, block) = PAGE.split_once("`lni.yaml`:\n\n```yaml\n").unwrap();
+    fs::write(folder.path().join("lni.yaml"), block.split("```").next().unwrap()).unwrap();
+    let blocks = PAGE.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let lines: Vec<&str> = blocks.flat_map(str::lines).map(|line| line.split(" #").next().unwrap().trim()).collect();
+    let ours = |line: &&&str| line.starts_with("hybridge lni check") || line.starts_with("hybridge lni render");
+    assert!(lines.iter().filter(ours).count() >= 4, "{lines:?}");
+    for line in lines.iter().filter(ours) {
+        let mut words = line.split_whitespace();
+        words.next();
+        let output = Command::new(env!("CARGO_BIN_EXE_hybridge")).args(words).current_dir(&folder).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty() && !output.stdout.is_empty(), "{line}: {output:?}");
+    }
+}
+
+#[test]
+fn the_page_has_every_key_of_the_profile() {
+    fn paths(schema: &Value, path: &str, found: &mut Vec<String>) {
+        match schema.get("properties").and_then(Value::as_object) {
+            Some(properties) => properties.iter().for_each(|(key, schema)| paths(schema, &format!("{path}.{key}"), found)),
+            None => found.push(path.trim_start_matches('.').to_owned()),
+        }
+    }
+    let (mut known, mut shown) = (Vec::new(), Vec::new());
+    paths(&hybridge_lni::profile::schema(), "", &mut known);
+    let (_, table) = PAGE.split_once("| key | what | if not said |\n|---|---|---|\n").unwrap();
+    shown.extend(table.split("\n\n").next().unwrap().lines().map(|row| row.split('`').nth(1).unwrap().to_owned()));
+    known.sort();
+    shown.sort();
+    assert_eq!(shown, known);
+}
