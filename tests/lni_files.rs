@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot prepare has failed")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -145,14 +146,14 @@ fn networkd(root: &Path) -> Daemon {
     Daemon(Command::new(program).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
-/// Waits until `ip` tells `wanted`.
+/// Waits until `ip` tells the lines of `wanted`. networkd sets rules of one priority in any order.
 fn becomes(arguments: &[&str], wanted: &str) {
     let end = Instant::now() + Duration::from_secs(20);
-    let squeeze =
-        |text: String| text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join("\n");
+    let line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines = |text: &str| -> BTreeSet<String> { text.lines().map(line).collect() };
     loop {
-        let is = squeeze(String::from_utf8(run("ip", arguments).stdout).unwrap());
-        if is == wanted {
+        let is = String::from_utf8(run("ip", arguments).stdout).unwrap();
+        if lines(&is) == lines(wanted) {
             return;
         }
         assert!(Instant::now() < end, "{arguments:?}:\n{is}\nwanted:\n{wanted}");

@@ -89,7 +89,7 @@ fn node_config_check_tells_of_the_profile_what_lni_check_tells() {
     for (from, to, code) in [
         ("deviceIndex: 14", "deviceIndex: 99", "lni.device-index"),
         ("cidr: 192.168.2.10/24, ", "", "lni.unnumbered"),
-        ("192.168.2.160-", "192.168.2.1-", "lni.pool"),
+        ("192.168.2.160-", "192.168.2.5-", "lni.pool"),
     ] {
         let [of_node, of_lni] = codes(&PROFILE.replace(from, to));
         assert_eq!((of_node.as_slice(), of_lni.as_slice()), (&[code.to_owned()][..], &[code.to_owned()][..]), "{to}");
