@@ -51,6 +51,7 @@ fn facts() -> Facts {
                 rule(1024, Selector::Mark { mark: 0x80, mask: 0x80 }, 254),
                 rule(1536, Selector::From(cidr("10.50.80.31/32")), 2),
             ]),
+            ..Routing::default()
         },
         interfaces: vec![interface(0, 0, "10.50.80.10"), interface(1, 1, "10.50.80.30"), interface(14, 14, "10.50.80.40")],
         vpc_cidrs: vec![cidr("10.50.0.0/16")],
