@@ -40,9 +40,12 @@ fn bytes(file: &Path) -> Result<(String, Vec<u8>), Finding> {
     };
     let Err(error) = read else { return Ok((name, bytes)) };
     let fix = "name a profile or a NodeConfig with -c, or - for standard input";
-    Err(match error.kind() {
-        ErrorKind::NotFound => Finding::error("file.missing", name, "there is no such file").fix(fix),
-        ErrorKind::IsADirectory => Finding::error("file.directory", name, "is a directory").fix(fix),
-        _ => Finding::error("file.unreadable", name, format!("cannot be read: {error}")).fix("see its owner and mode: ls -l"),
+    let kind = error.kind();
+    Err(if kind == ErrorKind::NotFound {
+        Finding::error("file.missing", name, "there is no such file").fix(fix)
+    } else if kind == ErrorKind::IsADirectory {
+        Finding::error("file.directory", name, "is a directory").fix(fix)
+    } else {
+        Finding::error("file.unreadable", name, format!("cannot be read: {error}")).fix("see its owner and mode: ls -l")
     })
 }
