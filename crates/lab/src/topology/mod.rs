@@ -67,7 +67,7 @@ pub enum TopologyError {
 }
 
 /// A machine or a pod: a namespace with an address.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Host {
     /// Its network namespace; also holds its name.
     pub ns: Netns,

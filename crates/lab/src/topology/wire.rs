@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd as _;
 
 use futures::TryStreamExt as _;
 use hybridge_model::Cidr4;
-use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute};
+use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage};
 use netlink_packet_route::route::{RouteAttribute, RouteMetric, RouteScope};
 use netlink_packet_route::rule::RuleAction;
 use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
@@ -57,7 +57,7 @@ pub enum WireError {
     },
 }
 
-/// A route of the main table.
+/// A route.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Path {
     /// Destination; `None` is the default route.
@@ -68,22 +68,29 @@ pub(crate) struct Path {
     pub(crate) mtu: Option<u32>,
     /// Source address of packets that have none yet, where it is not the interface's first.
     pub(crate) source: Option<Ipv4Addr>,
+    /// Number of the routing table; `None` is the main one.
+    pub(crate) table: Option<u32>,
 }
 
 impl Path {
     /// The default route.
     pub(crate) fn default_via(via: Ipv4Addr) -> Self {
-        Self { to: None, via: Some(via), mtu: None, source: None }
+        Self { to: None, via: Some(via), mtu: None, source: None, table: None }
     }
 
     /// A destination on the wire itself.
     pub(crate) fn direct(to: Cidr4) -> Self {
-        Self { to: Some(to), via: None, mtu: None, source: None }
+        Self { to: Some(to), via: None, mtu: None, source: None, table: None }
     }
 
     /// A destination behind a next hop.
     pub(crate) fn via(to: Cidr4, via: Ipv4Addr) -> Self {
-        Self { to: Some(to), via: Some(via), mtu: None, source: None }
+        Self { to: Some(to), via: Some(via), mtu: None, source: None, table: None }
+    }
+
+    /// The same in another routing table.
+    pub(crate) fn in_table(self, table: u32) -> Self {
+        Self { table: Some(table), ..self }
     }
 }
 
@@ -187,6 +194,9 @@ fn route(index: u32, path: &Path) -> netlink_packet_route::route::RouteMessage {
     if let Some(source) = path.source {
         builder = builder.pref_source(source);
     }
+    if let Some(table) = path.table {
+        builder = builder.table_id(table);
+    }
     let mut message = builder.build();
     if let Some(mtu) = path.mtu {
         message.attributes.push(RouteAttribute::Metrics(vec![RouteMetric::Mtu(mtu)]));
@@ -194,7 +204,21 @@ fn route(index: u32, path: &Path) -> netlink_packet_route::route::RouteMessage {
     message
 }
 
-fn index(ns: &Netns, name: &str) -> Result<u32, WireError> {
+/// Kernel index of an interface.
+pub(crate) fn index(ns: &Netns, name: &str) -> Result<u32, WireError> {
+    Ok(link(ns, name)?.header.index)
+}
+
+/// Ethernet address of an interface.
+pub(crate) fn mac(ns: &Netns, name: &str) -> Result<[u8; 6], WireError> {
+    let address = link(ns, name)?.attributes.into_iter().find_map(|attribute| match attribute {
+        LinkAttribute::Address(octets) => <[u8; 6]>::try_from(octets).ok(),
+        _ => None,
+    });
+    address.ok_or_else(|| WireError::NoInterface { namespace: ns.name().into(), interface: format!("{name} with an Ethernet address") })
+}
+
+fn link(ns: &Netns, name: &str) -> Result<LinkMessage, WireError> {
     let wanted = name.to_owned();
     let found = in_namespace(ns, &format!("look for `{name}`"), async move |handle| {
         match handle.link().get().match_name(wanted).execute().try_next().await {
@@ -203,11 +227,11 @@ fn index(ns: &Netns, name: &str) -> Result<u32, WireError> {
         }
     })?;
     let missing = || WireError::NoInterface { namespace: ns.name().into(), interface: name.into() };
-    found.map(|link| link.header.index).ok_or_else(missing)
+    found.ok_or_else(missing)
 }
 
 /// Runs one piece of netlink work in a namespace, over a connection of its own.
-fn in_namespace<T: Send>(
+pub(crate) fn in_namespace<T: Send>(
     ns: &Netns,
     what: &str,
     work: impl AsyncFnOnce(Handle) -> Result<T, rtnetlink::Error> + Send,

@@ -4,55 +4,16 @@
 //! address, unless AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS names it) and of kube-proxy's KUBE-FORWARD (packets that connection
 //! tracking calls INVALID are dropped). Both need connection tracking, which they switch on.
 
-use std::io::{ErrorKind, Write as _};
 use std::net::Ipv4Addr;
-use std::process::Stdio;
 
 use hybridge_model::Cidr4;
 
 use crate::netns::Netns;
-
-/// Why a host could not be made like an EKS node.
-#[derive(Debug, thiserror::Error)]
-pub enum EksError {
-    /// The `nft` program is not there.
-    #[error("`--host eks` needs the program nft; install it with `apt-get install nftables`")]
-    NoNft(#[source] std::io::Error),
-    /// It could not be talked to.
-    #[error("cannot run nft in namespace `{namespace}`")]
-    Run {
-        /// The namespace.
-        namespace: String,
-        /// What happened.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It refused the rules.
-    #[error("nft refuses the rules of an EKS node in namespace `{namespace}`: {said}")]
-    Refused {
-        /// The namespace.
-        namespace: String,
-        /// Its first line.
-        said: String,
-    },
-}
+use crate::nft::{self, NftError};
 
 /// Gives a host the rules of an EKS node.
-pub(super) fn make_eks_node(ns: &Netns, node_ip: Ipv4Addr, vpc_cidrs: &[Cidr4]) -> Result<(), EksError> {
-    let mut nft = ns.command("nft");
-    nft.arg("-f").arg("-").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let run = |source| EksError::Run { namespace: ns.name().into(), source };
-    let no_start = |source: std::io::Error| if source.kind() == ErrorKind::NotFound { EksError::NoNft(source) } else { run(source) };
-    let mut child = nft.spawn().map_err(no_start)?;
-    let mut input = child.stdin.take().expect("its input is piped");
-    input.write_all(rules(node_ip, vpc_cidrs).as_bytes()).map_err(run)?;
-    drop(input);
-    let output = child.wait_with_output().map_err(run)?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
-    Err(EksError::Refused { namespace: ns.name().into(), said })
+pub(super) fn make_eks_node(ns: &Netns, node_ip: Ipv4Addr, vpc_cidrs: &[Cidr4]) -> Result<(), NftError> {
+    nft::load(ns, &rules(node_ip, vpc_cidrs))
 }
 
 fn rules(node_ip: Ipv4Addr, vpc_cidrs: &[Cidr4]) -> String {

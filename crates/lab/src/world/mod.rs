@@ -24,13 +24,13 @@ use tokio::sync::watch;
 
 use crate::journal::{Journal, Source};
 use crate::netns::Task;
+use crate::nft::NftError;
 use crate::router::{self, Fabric};
 use crate::topology::{Leg, LegKind, Topology, TopologyError, pod_cidr};
 use agents::Crew;
 pub use cloud::{Cloud, CloudError, builtin_tables};
 pub use cluster::{Cluster, ClusterError, GATEWAY_LABEL};
 pub use config::{ChartEnv, Delays, Ec2Kind, HostKind, KubeKind, WorldConfig};
-pub use eks::EksError;
 pub use gateway::{Gateway, GatewayError, METRICS_PORT, NAMESPACE, PROBE_PORT, tail};
 use gateway::{Launch, Variable};
 
@@ -53,7 +53,7 @@ pub enum WorldError {
     Cluster(#[from] ClusterError),
     /// The rules of an EKS node.
     #[error("cannot make the gateway hosts like EKS nodes")]
-    Eks(#[from] EksError),
+    Eks(#[from] NftError),
     /// A chart.
     #[error("cannot install the chart")]
     Install(#[from] InstallError),
