@@ -40,7 +40,9 @@ impl Vpc {
     pub(super) fn attach(&mut self, machine: &Netns, name: &str, addresses: &[Ipv4Addr]) -> Result<(), LniError> {
         let leg = format!("leg{}", self.legs.len());
         wire::connect((&self.router, &leg), (machine, name), VPC_MTU)?;
-        let paths = addresses.iter().map(|address| Path::direct(Cidr4::host(*address))).collect();
+        let (own, of_pods) = addresses.split_first().expect("every interface has an address");
+        let to_pods = of_pods.iter().map(|pod| Path::via(Cidr4::host(*pod), *own));
+        let paths = std::iter::once(Path::direct(Cidr4::host(*own))).chain(to_pods).collect();
         wire::configure(&Interface { ns: &self.router, name: &leg, addresses: vec![(VPC_ROUTER, 32)], paths })?;
         let proxy = [(format!("net/ipv4/conf/{leg}/proxy_arp"), "1"), (format!("net/ipv4/neigh/{leg}/proxy_delay"), "0")];
         wire::sysctls(&self.router, &proxy.each_ref().map(|(key, value)| (key.as_str(), *value)))?;
