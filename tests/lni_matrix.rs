@@ -8,35 +8,13 @@
 
 #[path = "lni/bench.rs"]
 mod bench;
-
-use bench::*;
-use hybridge_lab::isolate::isolated;
-use hybridge_lab::lni::{Port, PATIENT, get};
-use hybridge_lni::state::State;
-use hybridge_model::routing::{Rule, Selector};
-
-#[test]
-fn look() {
-    isolated(|| {
-        let show = |name: &str, make: &dyn Fn(&Bench) -> State| {
-            let bench = Bench::new(1, Port::Lni);
-            set(bench.server(), &make(&bench));
-            eprintln!("{name}: {:?} vpc dropped {}", bench.outcome(["-----"; 3]), bench.world.vpc.dropped().unwrap());
-        };
-        show("S1", &|b| nothing(b.server()));
-        let addr = |b: &Bench| State { addresses: wanted(b.server()).addresses, ..nothing(b.server()) };
-        let rp2 = |b: &Bench| State { sysctls: wanted(b.server()).sysctls, ..addr(b) };
-        show("S2-5", &addr);
-        show("S6", &rp2);
-        show("S7", &|b| State { routes: wanted(b.server()).routes, rules: [Rule{priority: 600, selector: Selector::From("192.168.2.0/24".parse().unwrap()), table: 2100, protocol: 0}].into(), ..rp2(b)});
-        show("S8", &|b| without(wanted(b.server()), Knob::LanRules));
-        show("S9", &|b| without(without(wanted(b.server()), Knob::LanRules), Knob::ReversePath));
-        show("all", &|b| wanted(b.server()));
-        for knob in [Knob::Address, Knob::ReversePath, Knob::Arp, Knob::MarkRule, Knob::LanRules, Knob::Marks, Knob::Masquerade, Knob::Firewall] {
-            show(&format!("without {knob:?}"), &|b| without(wanted(b.server()), knob));
-        }
-        let _ = PATIENT;
-        let _ = get;
-        panic!();
-    });
-}
+#[path = "lni/failover.rs"]
+mod failover;
+#[path = "lni/firewall.rs"]
+mod firewall;
+#[path = "lni/knobs.rs"]
+mod knobs;
+#[path = "lni/reference.rs"]
+mod reference;
+#[path = "lni/trouble.rs"]
+mod trouble;

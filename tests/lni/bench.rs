@@ -5,7 +5,6 @@ use std::thread;
 
 use hybridge_lab::lni::{Announcer, Answer, BRIEF, Host, PATIENT, PORT, Port, Server, Service, World, far_cidr, get, lan_cidr};
 use hybridge_lni::desired::desired;
-use hybridge_lni::nft;
 use hybridge_lni::profile::{self, Addressing, Firewall, HostAddress, Lan, Match, Profile, Protocol, Range4, Vips};
 use hybridge_lni::resolve::Lni;
 use hybridge_lni::state::State;
@@ -39,7 +38,10 @@ pub(crate) const CLIENTS: [Client; 3] = [Client::Cli, Client::Far, Client::Remot
 impl Bench {
     /// A world whose Services have their pods on the first server, which announces them.
     pub(crate) fn new(servers: u8, port: Port) -> Self {
-        let world = World::build(servers, port).unwrap();
+        let mut world = World::build(servers, port).unwrap();
+        for server in &mut world.servers {
+            server.serve_on(DECLARED).unwrap();
+        }
         let services = Service::all_of(&world.servers[0].plan);
         for server in &world.servers {
             server.proxy(&services).unwrap();
@@ -203,11 +205,6 @@ pub(crate) fn set(server: &Server, state: &State) {
     });
 }
 
-/// Takes our tables of nftables away.
-pub(crate) fn drop_ruleset(server: &Server) {
-    hybridge_lab::nft::load(&server.node, &nft::delete()).unwrap();
-}
-
 /// Works with the kernel of a server.
 pub(crate) fn on<T: Send>(server: &Server, work: impl AsyncFnOnce(&Netlink) -> T + Send) -> T {
     server.node.run(|| {
@@ -219,4 +216,9 @@ pub(crate) fn on<T: Send>(server: &Server, work: impl AsyncFnOnce(&Netlink) -> T
 /// `host:80`.
 pub(crate) fn port_of(host: Ipv4Addr) -> std::net::SocketAddrV4 {
     std::net::SocketAddrV4::new(host, PORT)
+}
+
+/// How many packets the server's kernel dropped because they came by another way than they would go.
+pub(crate) fn filtered_by_reverse_path(server: &Server) -> u64 {
+    hybridge_lab::lni::kernel_counter(&server.node, "TcpExt", "IPReversePathFilter").unwrap()
 }

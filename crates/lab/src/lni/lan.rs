@@ -1,6 +1,9 @@
 //! The LAN: a switch, its router, machines on both sides of it, and the port that an LNI is plugged into.
 
 use std::fmt;
+use std::net::Ipv4Addr;
+
+use hybridge_model::Cidr4;
 
 use super::plan::{CLI, FAR, FAR_ROUTER, LAN_ROUTER, REMOTE, REMOTE_ROUTER};
 use super::{Host, LniError, namespace};
@@ -60,6 +63,20 @@ impl Lan {
         }
         let (remote, far) = (behind.pop().expect("two were made"), behind.pop().expect("two were made"));
         Ok(Self { switch, router, cli: Host { ns: cli, address: CLI }, far, remote })
+    }
+
+    /// Tells the machine of the LAN to reach an address by way of another one: what one route on a host of a LAN does.
+    pub fn lead_back(&self, address: Ipv4Addr, via: Ipv4Addr) -> Result<(), LniError> {
+        self.cli_path(Path::via(Cidr4::host(address), via))
+    }
+
+    /// Tells the machine of the LAN that an address is in the LAN, so that it asks for it by ARP.
+    pub fn search(&self, address: Ipv4Addr) -> Result<(), LniError> {
+        self.cli_path(Path::direct(Cidr4::host(address)))
+    }
+
+    fn cli_path(&self, path: Path) -> Result<(), LniError> {
+        Ok(wire::configure(&Interface { ns: &self.cli.ns, name: NIC, addresses: Vec::new(), paths: vec![path] })?)
     }
 
     /// Plugs in the interface `name` of a server, as its number `number`; both ends are up.

@@ -9,7 +9,7 @@ use netlink_packet_route::neighbour::NeighbourState;
 use rtnetlink::{LinkMacVlan, LinkUnspec};
 
 use super::lan::{Lan, Mac, Port};
-use super::plan::{PORT, ServerPlan, Service, VPC_ROUTER};
+use super::plan::{PORT, ServerPlan, Service, VPC_ROUTER, lan_cidr};
 use super::request::serve;
 use super::vpc::Vpc;
 use super::{Host, LniError, cni, namespace};
@@ -84,6 +84,17 @@ impl Server {
         connect_primary(&self.node, &self.plan)
     }
 
+    /// Makes the LAN's network reachable by the LNI without giving it an address.
+    pub fn lead_to_the_lan(&self) -> Result<(), LniError> {
+        let paths = vec![Path::direct(lan_cidr())];
+        Ok(wire::configure(&Interface { ns: &self.node, name: &self.plan.names.lni, addresses: Vec::new(), paths })?)
+    }
+
+    /// Tells this server the MAC address of another one's LNI, as if it had asked.
+    pub fn know(&self, other: &Self) -> Result<(), LniError> {
+        Ok(set_neighbour(&self.node, &self.plan.names.lni, other.plan.lni, other.lni_mac.0)?)
+    }
+
     /// Writes a sysctl of the LNI: `rp_filter`.
     pub fn set_lni_sysctl(&self, key: &str, value: &str) -> Result<(), LniError> {
         Ok(wire::sysctls(&self.node, &[(&format!("net/ipv4/conf/{}/{key}", self.plan.names.lni), value)])?)
@@ -127,14 +138,14 @@ fn attach_pod(node: &Netns, plan: &ServerPlan, which: usize) -> Result<Host, Lni
     wire::configure(&Interface { ns: node, name, addresses: Vec::new(), paths: to_pod })?;
     let paths = vec![Path::direct(Cidr4::host(POD_NEXT_HOP)), Path::default_via(POD_NEXT_HOP)];
     wire::configure(&Interface { ns: &ns, name: UPLINK, addresses: vec![(address, 32)], paths })?;
-    know_next_hop(&ns, wire::mac(node, name)?)?;
+    set_neighbour(&ns, UPLINK, POD_NEXT_HOP, wire::mac(node, name)?)?;
     Ok(Host { ns, address })
 }
 
-fn know_next_hop(pod: &Netns, mac: [u8; 6]) -> Result<(), WireError> {
-    let index = wire::index(pod, UPLINK)?;
-    in_namespace(pod, "set the pod's next hop", async move |handle| {
-        let neighbour = handle.neighbours().add(index, POD_NEXT_HOP.into());
+fn set_neighbour(ns: &Netns, interface: &str, address: Ipv4Addr, mac: [u8; 6]) -> Result<(), WireError> {
+    let index = wire::index(ns, interface)?;
+    in_namespace(ns, "set a neighbour", async move |handle| {
+        let neighbour = handle.neighbours().add(index, address.into());
         neighbour.link_layer_address(&mac).state(NeighbourState::Permanent).replace().execute().await
     })
 }
