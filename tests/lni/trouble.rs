@@ -30,6 +30,9 @@ fn each_hostile_actor_cuts_somebody_off() {
 }
 
 /// The LAN is answered without the region, also when the VPC CNI starts again meanwhile; when the region is back, so is the VPC.
+///
+/// A client in a network that the profile does not name depends on the node's default route: loose filtering wants some route to it. That of
+/// the primary interface is gone here; the second pod has the CNI's own table with one.
 #[test]
 fn without_the_region_the_lan_is_answered() {
     isolated(|| {
@@ -37,10 +40,11 @@ fn without_the_region_the_lan_is_answered() {
         let (server, world) = (bench.server(), &bench.world);
         set(server, &wanted(server));
         server.disconnect().unwrap();
-        assert_eq!(bench.outcome(["+++++"; 3]), ["+++++"; 3], "the primary interface is down");
+        let named = ["+++++", "+++++", "--++-"];
+        assert_eq!(bench.outcome(named), named, "the primary interface is down");
         assert!(!get(&server.pods[0].ns, port_of(world.vpc_host.address), BRIEF).is_good());
         server.restart_cni().unwrap();
-        assert_eq!(bench.outcome(["+++++"; 3]), ["+++++"; 3], "the CNI has started again");
+        assert_eq!(bench.outcome(named), named, "the CNI has started again");
         for pod in &server.pods {
             assert_eq!(get(&pod.ns, port_of(world.lan.far.address), PATIENT).client(), Some(server.plan.lni), "{}", pod.name());
         }

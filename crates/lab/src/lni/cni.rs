@@ -23,7 +23,8 @@ const FROM_POD: u32 = 1536;
 pub(super) fn program(node: &Netns, plan: &ServerPlan) -> Result<(), LniError> {
     let router = Path { via: None, ..Path::direct(Cidr4::host(VPC_ROUTER)) }.in_table(ENI_TABLE);
     let paths = vec![router, Path::default_via(VPC_ROUTER).in_table(ENI_TABLE)];
-    wire::configure(&Interface { ns: node, name: &plan.names.eni, addresses: vec![(plan.secondary, 24)], paths })?;
+    // The CNI sets the length of the subnet's prefix and then takes away the route that the kernel makes of it.
+    wire::configure(&Interface { ns: node, name: &plan.names.eni, addresses: vec![(plan.secondary, 32)], paths })?;
     Ok(rules::add(node, &policy(plan))?)
 }
 

@@ -1,7 +1,10 @@
-//! Rules of policy routing, as the VPC CNI and others set and delete them.
+//! Rules of policy routing, addresses and neighbours, as the VPC CNI and others set and delete them.
+
+use std::net::Ipv4Addr;
 
 use futures::TryStreamExt as _;
 use hybridge_model::routing::{Rule, Selector};
+use netlink_packet_route::neighbour::NeighbourState;
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use rtnetlink::{Handle, IpVersion, LinkUnspec};
 
@@ -73,4 +76,13 @@ pub(super) fn flush_addresses(ns: &Netns, name: &str) -> Result<(), WireError> {
 pub(super) fn set_mtu(ns: &Netns, name: &str, mtu: u32) -> Result<(), WireError> {
     let message = LinkUnspec::new_with_index(wire::index(ns, name)?).mtu(mtu).build();
     in_namespace(ns, &format!("set the MTU of `{name}`"), async move |handle| handle.link().set(message).execute().await)
+}
+
+/// Sets a neighbour for good, as if it had been asked.
+pub(super) fn set_neighbour(ns: &Netns, interface: &str, address: Ipv4Addr, mac: [u8; 6]) -> Result<(), WireError> {
+    let index = wire::index(ns, interface)?;
+    in_namespace(ns, "set a neighbour", async move |handle| {
+        let neighbour = handle.neighbours().add(index, address.into());
+        neighbour.link_layer_address(&mac).state(NeighbourState::Permanent).replace().execute().await
+    })
 }

@@ -5,18 +5,17 @@ use std::net::Ipv4Addr;
 use futures::TryStreamExt as _;
 use hybridge_model::Cidr4;
 use netlink_packet_route::link::MacVlanMode;
-use netlink_packet_route::neighbour::NeighbourState;
 use rtnetlink::{LinkMacVlan, LinkUnspec};
 
 use super::lan::{Lan, Mac, Port};
 use super::plan::{PORT, ServerPlan, Service, VPC_ROUTER, lan_cidr};
 use super::request::serve;
 use super::vpc::Vpc;
-use super::{Host, LniError, cni, namespace};
+use super::{Host, LniError, cni, namespace, rules};
 use crate::netns::{Netns, Task};
 use crate::nft;
 use crate::topology::wire::{self, Interface, Path, in_namespace};
-use crate::topology::{POD_NEXT_HOP, UPLINK, VPC_MTU, WireError};
+use crate::topology::{POD_NEXT_HOP, UPLINK, VPC_MTU};
 
 /// A server.
 #[derive(Debug)]
@@ -92,7 +91,7 @@ impl Server {
 
     /// Tells this server the MAC address of another one's LNI, as if it had asked.
     pub fn know(&self, other: &Self) -> Result<(), LniError> {
-        Ok(set_neighbour(&self.node, &self.plan.names.lni, other.plan.lni, other.lni_mac.0)?)
+        Ok(rules::set_neighbour(&self.node, &self.plan.names.lni, other.plan.lni, other.lni_mac.0)?)
     }
 
     /// Writes a sysctl of the LNI: `rp_filter`.
@@ -138,14 +137,6 @@ fn attach_pod(node: &Netns, plan: &ServerPlan, which: usize) -> Result<Host, Lni
     wire::configure(&Interface { ns: node, name, addresses: Vec::new(), paths: to_pod })?;
     let paths = vec![Path::direct(Cidr4::host(POD_NEXT_HOP)), Path::default_via(POD_NEXT_HOP)];
     wire::configure(&Interface { ns: &ns, name: UPLINK, addresses: vec![(address, 32)], paths })?;
-    set_neighbour(&ns, UPLINK, POD_NEXT_HOP, wire::mac(node, name)?)?;
+    rules::set_neighbour(&ns, UPLINK, POD_NEXT_HOP, wire::mac(node, name)?)?;
     Ok(Host { ns, address })
-}
-
-fn set_neighbour(ns: &Netns, interface: &str, address: Ipv4Addr, mac: [u8; 6]) -> Result<(), WireError> {
-    let index = wire::index(ns, interface)?;
-    in_namespace(ns, "set a neighbour", async move |handle| {
-        let neighbour = handle.neighbours().add(index, address.into());
-        neighbour.link_layer_address(&mac).state(NeighbourState::Permanent).replace().execute().await
-    })
 }

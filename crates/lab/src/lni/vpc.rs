@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use hybridge_model::Cidr4;
 
 use super::plan::VPC_ROUTER;
-use super::{Host, LniError, namespace};
+use super::{Host, LniError, namespace, rules};
 use crate::netns::Netns;
 use crate::nft;
 use crate::topology::VPC_MTU;
@@ -44,6 +44,8 @@ impl Vpc {
         let to_pods = of_pods.iter().map(|pod| Path::via(Cidr4::host(*pod), *own));
         let paths = std::iter::once(Path::direct(Cidr4::host(*own))).chain(to_pods).collect();
         wire::configure(&Interface { ns: &self.router, name: &leg, addresses: vec![(VPC_ROUTER, 32)], paths })?;
+        // The fabric knows where each address is; it does not ask.
+        rules::set_neighbour(&self.router, &leg, *own, wire::mac(machine, name)?)?;
         let proxy = [(format!("net/ipv4/conf/{leg}/proxy_arp"), "1"), (format!("net/ipv4/neigh/{leg}/proxy_delay"), "0")];
         wire::sysctls(&self.router, &proxy.each_ref().map(|(key, value)| (key.as_str(), *value)))?;
         self.legs.push(Leg { name: leg, addresses: addresses.to_vec() });
