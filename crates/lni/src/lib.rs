@@ -14,6 +14,7 @@
 //! Nothing here reads a clock, a file or a socket.
 
 pub mod arp;
+pub mod causes;
 pub mod contest;
 pub mod desired;
 pub mod dhcp;
