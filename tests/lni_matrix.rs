@@ -8,6 +8,8 @@
 
 #[path = "lni/bench.rs"]
 mod bench;
+#[path = "lni/causes.rs"]
+mod causes;
 #[path = "lni/failover.rs"]
 mod failover;
 #[path = "lni/firewall.rs"]

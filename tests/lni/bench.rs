@@ -5,11 +5,14 @@ use std::thread;
 
 use hybridge_lab::lni::{Announcer, Answer, BRIEF, Host, PATIENT, PORT, Port, Server, Service, World, far_cidr, get, lan_cidr};
 use hybridge_lni::desired::desired;
+use hybridge_lni::plan::plan;
 use hybridge_lni::profile::{self, Addressing, Firewall, HostAddress, Lan, Match, Profile, Protocol, Range4, Vips};
 use hybridge_lni::resolve::Lni;
 use hybridge_lni::state::State;
+use hybridge_lni_host::machine::Machine;
+use hybridge_lni_host::store::Store;
 use hybridge_model::MacAddr;
-use hybridge_model::routing::{RoutingChange, Selector};
+use hybridge_model::routing::Selector;
 use hybridge_netlink::Netlink;
 
 /// A port of the server that the profile opens.
@@ -121,7 +124,7 @@ pub(crate) fn profile_of(server: &Server) -> Profile {
 /// The server's LNI, as it is there.
 pub(crate) fn lni_of(server: &Server) -> Lni {
     let mac = MacAddr::new(server.lni_mac.0);
-    let routing = on(server, async |netlink| netlink.routing().await.unwrap());
+    let routing = in_node(server, async || Netlink::connect().unwrap().routing().await.unwrap());
     let link = routing.links.iter().find(|link| link.mac == Some(mac)).unwrap();
     assert_eq!(link.name, server.plan.names.lni, "the MAC address finds the LNI");
     Lni { profile: profile_of(server), link: link.index, name: link.name.clone(), mac, parent: None, vpc_routes: Vec::new() }
@@ -183,33 +186,28 @@ pub(crate) fn nothing(server: &Server) -> State {
     State { link: wanted.link, up: true, mtu: wanted.mtu, ..State::default() }
 }
 
-/// Sets all of it; takes nothing away.
+/// Makes the LNI of a server like this, as `hybridge lni apply` does; a second look finds nothing left to do.
 pub(crate) fn set(server: &Server, state: &State) {
-    if let Some(ruleset) = &state.ruleset {
-        hybridge_lab::nft::load(&server.node, ruleset).unwrap();
-    }
-    let link = RoutingChange::SetLink { link: state.link, mtu: state.mtu };
-    let addresses = state.addresses.iter().copied().map(RoutingChange::SetAddress);
-    // The attached network first: the default route needs it.
-    let mut routes: Vec<_> = state.routes.iter().copied().collect();
-    routes.sort_by_key(|route| route.via.is_some());
-    let routes = routes.into_iter().map(RoutingChange::SetRoute);
-    let rules = state.rules.iter().cloned().map(RoutingChange::SetRule);
-    let changes: Vec<_> = [link].into_iter().chain(addresses).chain(routes).chain(rules).collect();
-    let failed = on(server, async |netlink| netlink.apply_routing(&changes).await);
-    assert!(failed.is_empty(), "{failed:?}");
-    server.node.run(|| {
-        for (name, value) in &state.sysctls {
-            std::fs::write(format!("/proc/sys/{}", name.replace('.', "/")), value).unwrap();
+    let lni = lni_of(server);
+    let directory = tempfile::tempdir().unwrap();
+    in_node(server, async || {
+        let mut machine = Machine::open(Store::new(directory.path())).unwrap();
+        for last in [false, true] {
+            let routing = machine.netlink.routing().await.unwrap();
+            let observed = machine.observe(&lni, state, &routing).await.unwrap();
+            let changes = plan(state, &observed);
+            assert!(!last || changes.is_empty(), "still to be done: {changes:#?}");
+            let failures = machine.apply(&changes).await;
+            assert!(failures.is_empty(), "{failures:?}");
         }
     });
 }
 
-/// Works with the kernel of a server.
-pub(crate) fn on<T: Send>(server: &Server, work: impl AsyncFnOnce(&Netlink) -> T + Send) -> T {
+/// Works inside a server.
+pub(crate) fn in_node<T: Send>(server: &Server, work: impl AsyncFnOnce() -> T + Send) -> T {
     server.node.run(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async { work(&Netlink::connect().unwrap()).await })
+        runtime.block_on(work())
     })
 }
 

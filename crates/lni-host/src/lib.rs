@@ -26,3 +26,4 @@ mod packet;
 pub mod status;
 pub mod store;
 mod sysctl;
+pub mod verify;
