@@ -14,6 +14,8 @@ mod causes;
 mod failover;
 #[path = "lni/firewall.rs"]
 mod firewall;
+#[path = "lni/keeper.rs"]
+mod keeper;
 #[path = "lni/knobs.rs"]
 mod knobs;
 #[path = "lni/reference.rs"]

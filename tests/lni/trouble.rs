@@ -3,7 +3,10 @@
 use hybridge_lab::isolate::isolated;
 use hybridge_lab::lni::{BRIEF, LniError, PATIENT, Port, Server, get, hostile};
 
+use hybridge_lni::contest::Culprit;
+
 use crate::bench::*;
+use crate::keeper::Keeper;
 
 type Actor = fn(&Server) -> Result<(), LniError>;
 
@@ -54,5 +57,62 @@ fn without_the_region_the_lan_is_answered() {
         }
         assert_eq!(bench.outcome(["+++++"; 3]), ["+++++"; 3], "the region is back");
         assert_eq!(world.vpc.dropped().unwrap(), 0);
+    });
+}
+
+/// With the agent, each of them is repaired within half a second, and told by name once it has come three times.
+#[test]
+fn the_agent_repairs_what_hostile_actors_do_and_tells_who_it_was() {
+    let table: [(&str, Actor, Culprit); 3] = [
+        ("the VPC CNI", hostile::vpc_cni, Culprit::Ipamd),
+        // networkd is told by its unit, and namespaces have none.
+        ("networkd", hostile::networkd, Culprit::Unknown),
+        ("who tidies up", hostile::tidy_up_nftables, Culprit::Nftables),
+    ];
+    isolated(|| {
+        for (name, act, culprit) in table {
+            let bench = Bench::new(1, Port::Lni);
+            let server = bench.server();
+            let keeper = Keeper::start(server);
+            assert_eq!(bench.outcome(["+++++"; 3]), ["+++++"; 3], "before {name}");
+            for time in 1..=3 {
+                let before = keeper.status().repairs;
+                act(server).unwrap();
+                let status = keeper.wait_told(|status| status.repairs > before);
+                keeper.wait_in_order(server);
+                let repair = status.last_repair.unwrap();
+                assert!(repair.milliseconds <= 500, "{name}, time {time}: {repair:?}");
+                assert_eq!(bench.outcome(["+++++"; 3]), ["+++++"; 3], "after {name}, time {time}");
+            }
+            let status = keeper.wait_told(|status| !status.contested.is_empty());
+            let named: Vec<_> = status.contested.iter().map(|contest| contest.culprit).collect();
+            assert!(named.contains(&culprit), "{name}: {:#?}", status.contested);
+        }
+    });
+}
+
+/// A day without the region in a second: no default route, the agent and the CNI start again, and the LAN is answered all the while. The
+/// agent asks nobody: neither instance metadata nor the API server.
+#[test]
+fn the_agent_needs_no_region() {
+    isolated(|| {
+        let bench = Bench::new(1, Port::Lni);
+        let (server, world) = (bench.server(), &bench.world);
+        let keeper = Keeper::start(server);
+        server.disconnect().unwrap();
+        let named = ["+++++", "+++++", "--++-"];
+        assert_eq!(bench.outcome(named), named, "the primary interface is down");
+        let keeper = keeper.restart(server);
+        assert_eq!(bench.outcome(named), named, "the agent has started again");
+        server.restart_cni().unwrap();
+        hostile::vpc_cni(server).unwrap();
+        keeper.wait_in_order(server);
+        assert_eq!(bench.outcome(named), named, "the CNI has started again, and taken the LNI once");
+        server.reconnect().unwrap();
+        keeper.wait_in_order(server);
+        assert_eq!(bench.outcome(["+++++"; 3]), ["+++++"; 3], "the region is back");
+        for pod in &server.pods {
+            assert_eq!(get(&pod.ns, port_of(world.vpc_host.address), PATIENT).client(), Some(pod.address), "{}", pod.name());
+        }
     });
 }
