@@ -22,6 +22,7 @@ pub mod machine;
 mod marks;
 mod nft;
 pub mod notify;
+pub mod probe;
 mod packet;
 pub mod status;
 pub mod store;

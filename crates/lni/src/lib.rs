@@ -22,6 +22,7 @@ pub mod facts;
 pub mod lease;
 pub mod nft;
 pub mod plan;
+pub mod probe;
 pub mod profile;
 pub mod render;
 pub mod resolve;
