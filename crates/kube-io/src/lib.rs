@@ -28,6 +28,7 @@ mod pods;
 mod request;
 mod schema;
 mod service_account;
+mod services;
 mod vtep;
 mod watch;
 
@@ -44,3 +45,4 @@ pub use nodes::{Decode, NodeEvent};
 pub use pods::Pod;
 pub use schema::classify;
 pub use service_account::ServiceAccount;
+pub use services::LoadBalancer;

@@ -27,3 +27,4 @@ pub mod profile;
 pub mod render;
 pub mod resolve;
 pub mod state;
+pub mod verify;

@@ -7,7 +7,7 @@
 mod node;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod way;
 
 use std::collections::BTreeMap;

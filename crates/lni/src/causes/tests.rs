@@ -3,7 +3,7 @@
 use super::*;
 use crate::profile::tests::profile;
 
-pub(super) fn lni() -> Lni {
+pub(crate) fn lni() -> Lni {
     Lni {
         profile: profile(),
         link: 3,
