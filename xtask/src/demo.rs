@@ -16,6 +16,9 @@ pub(crate) const PRODUCTS: [&str; 6] = ["--package", "hybridge-gatewayd", "--pac
 /// Real parts take part, too.
 const FULL: &str = "--full";
 
+/// The LNI of an Outposts server; its firewall is nftables.
+const LNI: &str = "--lni";
+
 /// Builds with the tests' profile and becomes `hybridge-lab demo`.
 pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
     let arguments = flags.rest();
@@ -29,11 +32,14 @@ pub(crate) fn run(flags: Flags) -> Result<ExitCode> {
     if full {
         host::install(&real::NEEDS)?;
     }
+    if arguments.iter().any(|argument| argument == LNI) {
+        host::install(&[host::NFTABLES])?;
+    }
     let workspace = Workspace::load()?;
     run_command(cargo().arg("build").args(PRODUCTS))?;
     let lab = workspace.target.join("debug/hybridge-lab");
     let mut demo = Command::new(&lab);
-    demo.arg("demo").args(arguments);
+    demo.arg("demo").args(arguments).env("PATH", std::env::join_paths(host::path())?);
     if full {
         demo.env(real::DIRECTORY, real::ensure(&workspace)?);
     }

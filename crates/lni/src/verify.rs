@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::causes::{Attempt, Diagnosis, Outcome};
 use crate::desired::{self, MAIN};
-use crate::resolve::Lni;
+use crate::profile::Profile;
 
 /// What a curl on the node is worth.
 pub const STATEMENT: &str = "A curl on the node proves nothing: kube-proxy changes such packets before they touch the LNI. \
@@ -120,8 +120,8 @@ impl fmt::Display for Distance {
 
 /// How far away a machine is from the Service's address: in the network that the LNI's address is in, or, where that is not known, in the
 /// first of the LAN's.
-pub fn distance(lni: &Lni, client: Ipv4Addr) -> Distance {
-    let network = desired::address(&lni.profile, None).map(|address| address.network()).or(lni.profile.lan.cidrs.first().copied());
+pub fn distance(profile: &Profile, client: Ipv4Addr) -> Distance {
+    let network = desired::address(profile, None).map(|address| address.network()).or(profile.lan.cidrs.first().copied());
     if network.is_some_and(|network| network.contains(client)) { Distance::SameSubnet } else { Distance::Routed }
 }
 
@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn who_is_in_the_network_of_the_address_is_near() {
-        let lni = crate::causes::tests::lni();
-        assert_eq!(distance(&lni, Ipv4Addr::new(192, 168, 2, 100)), Distance::SameSubnet);
-        assert_eq!(distance(&lni, Ipv4Addr::new(192, 168, 50, 100)), Distance::Routed);
+        let profile = crate::profile::tests::profile();
+        assert_eq!(distance(&profile, Ipv4Addr::new(192, 168, 2, 100)), Distance::SameSubnet);
+        assert_eq!(distance(&profile, Ipv4Addr::new(192, 168, 50, 100)), Distance::Routed);
     }
 }

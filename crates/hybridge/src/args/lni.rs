@@ -1,8 +1,10 @@
 //! `hybridge lni`: the command line.
 
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use hybridge_lni::profile::Range4;
 use hybridge_model::MacAddr;
 
 use super::Output;
@@ -37,11 +39,12 @@ pub(crate) enum Lni {
     Status(Status),
     /// Test Services from outside, out of a probe on the LAN
     #[command(after_help = "Examples:
-  hybridge lni verify -c lni.yaml --probe 192.168.2.100:7105")]
+  hybridge lni verify -c lni.yaml --probe 192.168.2.100:7105 --kubeconfig ~/.kube/config
+  hybridge lni verify -c lni.yaml --probe 192.168.2.100:7105 --probe 192.168.50.7:7105 --vip 192.168.2.169:80 -o json")]
     Verify(Verify),
     /// Answer `lni verify` on a machine in the LAN; needs no cluster
     #[command(after_help = "Examples:
-  hybridge lni probe --listen 192.168.2.100:7105")]
+  hybridge lni probe --listen 192.168.2.100:7105 --allow 192.168.2.160-192.168.2.190 --token-file token")]
     Probe(Probe),
     /// Look for what keeps the LAN from reaching Services: machine, MetalLB, Multus, launch template, subnet
     #[command(after_help = "Examples:
@@ -178,11 +181,50 @@ pub(crate) struct Status {
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) profile: Profile,
+    /// Where a probe listens; one in the LNI's own network and one behind a router show both ways
+    #[arg(long = "probe", required = true, value_name = "ADDR:PORT")]
+    pub(crate) probes: Vec<SocketAddrV4>,
+    /// Address and port of a Service to try; may be given several times
+    #[arg(long = "vip", value_name = "ADDR:PORT", required_unless_present = "kubeconfig")]
+    pub(crate) vips: Vec<SocketAddrV4>,
+    /// Take the Services of type LoadBalancer from this cluster, those with addresses of the profile's pools
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Ask by HTTP, too; else a connection that opens is enough
+    #[arg(long)]
+    pub(crate) http: bool,
+    /// How long an answer may take, in milliseconds: 100 to 10000
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(100..=10_000), value_name = "MS")]
+    pub(crate) patience: u32,
+    #[command(flatten)]
+    pub(crate) token: TokenFile,
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+    /// Form of what is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
+    pub(crate) output: Output,
+}
+
+/// The secret that probe and `verify` share.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TokenFile {
+    /// File with the token that both sides know; nobody but its owner may read it
+    #[arg(long, default_value = "/etc/hybridge/lni-probe.token", value_name = "FILE")]
+    pub(crate) token_file: PathBuf,
 }
 
 /// Flags of `probe`.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Probe {}
+pub(crate) struct Probe {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: SocketAddrV4,
+    /// What may be tried: a network, a range or an address; may be given several times
+    #[arg(long, required = true, value_name = "POOL")]
+    pub(crate) allow: Vec<Range4>,
+    #[command(flatten)]
+    pub(crate) token: TokenFile,
+}
 
 /// Flags of `doctor`.
 #[derive(Args, Clone, Debug)]

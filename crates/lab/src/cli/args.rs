@@ -26,6 +26,7 @@ pub(super) struct Arguments {
 const EXAMPLES: &str = "Examples:
   hybridge-lab demo
   hybridge-lab demo --full
+  hybridge-lab demo --lni
   hybridge-lab run --fault host-loss
   hybridge-lab run --fault restart --host eks -o json --out results
   hybridge-lab run --fault sigterm --gateway-bin ./another-gateway --out other
@@ -41,6 +42,10 @@ pub(super) enum Command {
         /// gateways, and one gateway ends. Needs root and what `cargo xtask real` makes; no other option but --out counts
         #[arg(long)]
         full: bool,
+        /// The LNI of an Outposts server in twenty seconds: a Service that the node reaches and the LAN does not, why, and what mends it.
+        /// No other option but --out counts
+        #[arg(long, conflicts_with = "full")]
+        lni: bool,
         #[command(flatten)]
         world: WorldArgs,
         /// Where the timeline, the report and logs go [default: a new directory in the temporary directory]

@@ -7,6 +7,7 @@ mod compare;
 mod console;
 mod control;
 mod demo;
+mod demo_lni;
 mod run;
 mod setup;
 mod up;
@@ -64,8 +65,9 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let done = match arguments.command {
-        Command::Demo { full: true, out, world: _ } => isolated(|| demo::full(out)),
-        Command::Demo { full: false, world, out } => isolated(|| demo::demo(&world, out)),
+        Command::Demo { lni: true, out, full: _, world: _ } => isolated(|| demo_lni::demo(out)),
+        Command::Demo { full: true, out, lni: false, world: _ } => isolated(|| demo::full(out)),
+        Command::Demo { full: false, lni: false, world, out } => isolated(|| demo::demo(&world, out)),
         Command::Agent { node, kubeconfig, network } => agent::agent(&node, &kubeconfig, &network),
         Command::Run(run) => isolated(|| run::run(&run)),
         Command::Bench(bench) => isolated(|| bench::bench(&bench)),

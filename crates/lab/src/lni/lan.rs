@@ -75,6 +75,12 @@ impl Lan {
         self.cli_path(Path::direct(Cidr4::host(address)))
     }
 
+    /// Has the machine of the LAN forget who its neighbours are, as it does by itself after a while.
+    pub fn forget(&self) -> Result<(), LniError> {
+        wire::set_up(&self.cli.ns, NIC, false)?;
+        self.cli_path(Path::default_via(LAN_ROUTER))
+    }
+
     fn cli_path(&self, path: Path) -> Result<(), LniError> {
         Ok(wire::configure(&Interface { ns: &self.cli.ns, name: NIC, addresses: Vec::new(), paths: vec![path] })?)
     }

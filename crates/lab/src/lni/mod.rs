@@ -15,6 +15,7 @@ mod announcer;
 mod cni;
 pub mod hostile;
 mod lan;
+mod operator;
 mod plan;
 mod request;
 mod rules;
@@ -27,6 +28,7 @@ use std::net::Ipv4Addr;
 
 pub use announcer::Announcer;
 pub use lan::{Lan, Mac, Port};
+pub use operator::{Operator, Probe};
 pub use plan::{LAN_ROUTER, MAX_SERVERS, Names, PORT, Policy, ServerPlan, Service, far_cidr, lan_cidr, vpc_cidr};
 pub use request::{Answer, BRIEF, PATIENT, get};
 pub use server::Server;
