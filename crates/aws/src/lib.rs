@@ -12,6 +12,8 @@
 //! For clusters: all that is asked of, and done by, CloudFormation, EKS, IAM, Systems Manager, Roles Anywhere, S3 and EC2. It stands in
 //! [`Session`], too, in calls of our own ([`cloudformation`], [`eks`], [`iam`], [`ssm`]): see the head of `call.rs` for why.
 //!
+//! For LNIs: what their controller looks at and does ([`lni`]).
+//!
 //! For nodes: the facts that AWS knows of them, and the credentials that their plug-ins hand out.
 //!
 //! * [`Session`] is AWS in one region, with credentials from the default chain: tokens for the Kubernetes API, logins for ECR, what
@@ -30,6 +32,7 @@ pub mod eks;
 mod endpoint;
 pub mod iam;
 mod imds;
+pub mod lni;
 pub mod logs;
 mod network;
 mod node;

@@ -20,6 +20,7 @@ pub mod desired;
 pub mod dhcp;
 pub mod facts;
 pub mod lease;
+pub mod lifecycle;
 pub mod nft;
 pub mod plan;
 pub mod probe;

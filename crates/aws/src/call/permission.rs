@@ -69,7 +69,7 @@ fn service(action: &str) -> &'static str {
             ],
         ),
     ];
-    const EC2: [&str; 17] = [
+    const EC2: [&str; 22] = [
         "DescribeInstances",
         "DescribeInstanceTypes",
         "DescribeAvailabilityZones",
@@ -87,6 +87,11 @@ fn service(action: &str) -> &'static str {
         "DescribeTransitGatewayVpcAttachments",
         "SearchTransitGatewayRoutes",
         "DescribeVpnGateways",
+        "CreateNetworkInterface",
+        "AttachNetworkInterface",
+        "DetachNetworkInterface",
+        "ModifyNetworkInterfaceAttribute",
+        "DeleteNetworkInterface",
     ];
     let of_table = SERVICES.iter().find(|(_, actions)| actions.contains(&action)).map(|(service, _)| *service);
     // What is left is EKS's, which has the most calls.
@@ -108,6 +113,7 @@ mod tests {
             ("DescribeSubnets", "`ec2:DescribeSubnets`"),
             ("CreateChangeSet", "`cloudformation:CreateChangeSet`"),
             ("SimulatePrincipalPolicy", "`iam:SimulatePrincipalPolicy`"),
+            ("DeleteNetworkInterface", "`ec2:DeleteNetworkInterface`"),
             ("CreateActivation", "`ssm:CreateActivation`"),
             ("PutObject", "`s3:PutObject`"),
         ] {
