@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hybridge_gateway::lease::{Election, Reply, Request, Step};
-use hybridge_kube_io::{CallError, Kube, Lease, Verb};
+use hybridge_kube_io::{Ballot, Kube, Lease};
 use hybridge_report::chain;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -22,9 +22,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(10);
 pub(crate) async fn run(context: Arc<Context>, kube: Kube, mut outgrow: mpsc::Receiver<u32>, stop: CancellationToken) {
     let mut session = Session {
         election: Election::new(context.identity.clone(), context.settings.timing),
+        ballot: Ballot::new(kube, context.namespace.clone(), context.settings.lease_name.clone()),
         context,
-        kube,
-        last: None,
         leading: false,
         error: None,
     };
@@ -56,10 +55,8 @@ async fn fit(context: &Context) {
 
 struct Session {
     context: Arc<Context>,
-    kube: Kube,
+    ballot: Ballot,
     election: Election,
-    /// The Lease as it was read or written last, with the fields of others.
-    last: Option<Lease>,
     leading: bool,
     error: Option<String>,
 }
@@ -112,42 +109,13 @@ impl Session {
     }
 
     async fn send(&mut self, request: Request, within: Duration) -> Reply {
-        let Context { namespace, settings, .. } = &*self.context;
-        let name = &settings.lease_name;
-        let result = match request {
-            Request::Read => match self.kube.lease(namespace, name).await {
-                Ok(lease) => {
-                    self.last = lease;
-                    return Reply::Read(self.last.as_ref().map(Lease::observed));
-                }
-                Err(error) => Err(error),
-            },
-            Request::Create(record) => self.kube.create_lease(namespace, name, &record, within).await,
-            Request::Update { version, record } => {
-                let Some(last) = self.last.as_ref().filter(|lease| lease.observed().version == version) else {
-                    return Reply::Conflict;
-                };
-                self.kube.update_lease(last, &record, within).await
-            }
-        };
-        match result {
-            Ok(lease) => {
-                self.error = None;
-                let observed = lease.observed();
-                self.last = Some(lease);
-                Reply::Written(observed)
-            }
-            Err(error) => self.failed(&error),
+        let (reply, error) = self.ballot.send(request, within).await;
+        match (&reply, error) {
+            (Reply::Written(_), _) => self.error = None,
+            (_, Some(error)) => self.error = Some(chain(&error)),
+            (_, None) => {}
         }
-    }
-
-    fn failed(&mut self, error: &CallError) -> Reply {
-        // A Lease that was deleted under our hands is like one that was changed; where one cannot be made, the namespace is missing.
-        if error.is_conflict() || (error.is_not_found() && error.call().verb == Verb::Update) {
-            return Reply::Conflict;
-        }
-        self.error = Some(chain(error));
-        Reply::Failed
+        reply
     }
 
     /// Tells the others how the election stands.
@@ -165,7 +133,7 @@ impl Session {
             }
         }
         let error = self.error.clone();
-        let lease = self.last.as_ref().filter(|_| holder.is_some());
+        let lease = self.ballot.last().filter(|_| holder.is_some());
         let (since, transitions) = (lease.and_then(Lease::acquired), lease.map(|lease| lease.observed().record.transitions));
         self.context.update(|status| {
             (status.leader.since, status.leader.transitions) = (since, transitions);

@@ -1,11 +1,13 @@
-//! Which EC2 instances are gateways, from the Nodes that carry the gateway label.
+//! Which EC2 instances are Nodes: those that carry the gateway label, and all of them with their conditions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hybridge_model::InstanceId;
+use kube::api::ListParams;
+use serde::Deserialize;
 
 use crate::connect::Kube;
-use crate::error::CallError;
+use crate::error::{Call, CallError, Verb};
 use crate::list::{Collection, Item};
 use crate::object::NODE;
 
@@ -19,6 +21,82 @@ impl Kube {
         let mut instances = BTreeSet::new();
         self.list(&collection, &mut |item: Item| instances.extend(item.spec["providerID"].as_str().and_then(instance))).await?;
         Ok(instances)
+    }
+}
+
+/// A Node, as far as it matters to who looks after its interfaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CloudNode {
+    /// Its name.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// The instance that its `spec.providerID` names; none for machines outside EC2.
+    pub instance: Option<InstanceId>,
+    /// It is being deleted.
+    pub deleting: bool,
+    /// Conditions: type → whether its status is `True`.
+    pub conditions: BTreeMap<String, bool>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    metadata: RawMetadata,
+    #[serde(default)]
+    spec: RawSpec,
+    #[serde(default)]
+    status: RawStatus,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawMetadata {
+    name: String,
+    #[serde(default)]
+    uid: String,
+    deletion_timestamp: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawSpec {
+    #[serde(rename = "providerID")]
+    provider_id: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawStatus {
+    conditions: Vec<RawCondition>,
+}
+
+#[derive(Deserialize)]
+struct RawCondition {
+    r#type: String,
+    status: String,
+}
+
+impl From<Raw> for CloudNode {
+    fn from(raw: Raw) -> Self {
+        Self {
+            instance: instance(&raw.spec.provider_id),
+            deleting: raw.metadata.deletion_timestamp.is_some(),
+            conditions: raw.status.conditions.into_iter().map(|one| (one.r#type, one.status == "True")).collect(),
+            name: raw.metadata.name,
+            uid: raw.metadata.uid,
+        }
+    }
+}
+
+impl Kube {
+    /// All Nodes of the cluster.
+    ///
+    /// # Errors
+    /// See [`CallError`]; the deadline of each page is that of reads. Of a page that is missing, all are.
+    pub async fn cloud_nodes(&self) -> Result<Vec<CloudNode>, CallError> {
+        let call = Call::new(Verb::List, "Nodes");
+        let nodes: Vec<Raw> = self.items(&call, NODE.path(None), ListParams::default()).await?;
+        Ok(nodes.into_iter().map(CloudNode::from).collect())
     }
 }
 

@@ -58,11 +58,19 @@ impl Kube {
     /// # Errors
     /// See [`CallError`]; the deadline is 5 s.
     pub async fn post_event(&self, note: &EventNote) -> Result<(), CallError> {
-        self.create_object(&EVENT, &object(note, Timestamp::now()), DEADLINE).await.map(|_| ())
+        self.post_event_as(COMPONENT, note).await
+    }
+
+    /// The same in the name of another program.
+    ///
+    /// # Errors
+    /// See [`Kube::post_event`].
+    pub async fn post_event_as(&self, component: &str, note: &EventNote) -> Result<(), CallError> {
+        self.create_object(&EVENT, &object(component, note, Timestamp::now()), DEADLINE).await.map(|_| ())
     }
 }
 
-fn object(note: &EventNote, now: Timestamp) -> Value {
+fn object(component: &str, note: &EventNote, now: Timestamp) -> Value {
     let EventNote { regarding, reason, message, warning, instance } = note;
     let namespace = regarding.namespace.as_deref().unwrap_or("default");
     // As client-go names them: unique as long as no two of one object fall into one nanosecond.
@@ -83,8 +91,8 @@ fn object(note: &EventNote, now: Timestamp) -> Value {
         "reason": reason,
         "message": &message[..message.floor_char_boundary(LONGEST_MESSAGE)],
         "type": if *warning { "Warning" } else { "Normal" },
-        "source": { "component": COMPONENT, "host": instance },
-        "reportingComponent": COMPONENT,
+        "source": { "component": component, "host": instance },
+        "reportingComponent": component,
         "reportingInstance": instance,
         "firstTimestamp": seconds,
         "lastTimestamp": seconds,
@@ -115,18 +123,18 @@ mod tests {
     #[test]
     fn an_event_lives_where_its_object_does_or_in_default() {
         let now = "2026-01-02T03:04:05.678Z".parse().unwrap();
-        let cluster_scoped = object(&note(None), now);
+        let cluster_scoped = object(COMPONENT, &note(None), now);
         assert_eq!(cluster_scoped["metadata"]["namespace"], "default");
         assert_eq!(cluster_scoped["involvedObject"].get("namespace"), None);
         assert_eq!(cluster_scoped["firstTimestamp"], "2026-01-02T03:04:05Z");
-        let namespaced = object(&note(Some("kube-system")), now);
+        let namespaced = object(COMPONENT, &note(Some("kube-system")), now);
         assert_eq!(namespaced["metadata"]["namespace"], "kube-system");
         assert_eq!(namespaced["involvedObject"]["namespace"], "kube-system");
     }
 
     #[test]
     fn long_messages_are_cut_between_characters() {
-        let event = object(&note(None), Timestamp::now());
+        let event = object(COMPONENT, &note(None), Timestamp::now());
         assert_eq!(event["message"].as_str().unwrap().len(), LONGEST_MESSAGE);
     }
 }

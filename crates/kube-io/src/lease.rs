@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use hybridge_gateway::lease::{LeaseRecord, ObservedLease};
+use hybridge_gateway::lease::{LeaseRecord, ObservedLease, Reply, Request};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::connect::Kube;
-use crate::error::CallError;
+use crate::error::{CallError, Verb};
 use crate::object::{Resource, version};
 
 const LEASE: Resource = Resource { kind: "Lease", api_version: "coordination.k8s.io/v1", plural: "leases" };
@@ -105,6 +105,58 @@ impl Kube {
     pub async fn update_lease(&self, read: &Lease, record: &LeaseRecord, within: Duration) -> Result<Lease, CallError> {
         let new = read.with(record, Timestamp::now());
         Ok(Lease { object: self.replace_object(&LEASE, &new.object, within).await? })
+    }
+}
+
+/// Carries the requests of an election to the API server, and keeps the Lease between them.
+#[derive(Clone)]
+pub struct Ballot {
+    kube: Kube,
+    namespace: String,
+    name: String,
+    last: Option<Lease>,
+}
+
+impl Ballot {
+    /// For the Lease of this name.
+    pub fn new(kube: Kube, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kube, namespace: namespace.into(), name: name.into(), last: None }
+    }
+
+    /// The Lease as it was read or written last, with the fields of others.
+    pub fn last(&self) -> Option<&Lease> {
+        self.last.as_ref()
+    }
+
+    /// Sends a request, in one attempt. The error is for people; what it means for the election is in the reply.
+    pub async fn send(&mut self, request: Request, within: Duration) -> (Reply, Option<CallError>) {
+        let Self { kube, namespace, name, .. } = &*self;
+        let result = match request {
+            Request::Read => match kube.lease(namespace, name).await {
+                Ok(lease) => {
+                    self.last = lease;
+                    return (Reply::Read(self.last.as_ref().map(Lease::observed)), None);
+                }
+                Err(error) => Err(error),
+            },
+            Request::Create(record) => kube.create_lease(namespace, name, &record, within).await,
+            Request::Update { version, record } => {
+                let Some(last) = self.last.as_ref().filter(|lease| lease.observed().version == version) else {
+                    return (Reply::Conflict, None);
+                };
+                kube.update_lease(last, &record, within).await
+            }
+        };
+        match result {
+            Ok(lease) => {
+                let observed = lease.observed();
+                self.last = Some(lease);
+                (Reply::Written(observed), None)
+            }
+            // A Lease that was deleted under our hands is like one that was changed; where one cannot be made, the namespace is missing.
+            Err(error) if error.is_conflict() || (error.is_not_found() && error.call().verb == Verb::Update) => (Reply::Conflict, None),
+            Err(error) => (Reply::Failed, Some(error)),
+        }
     }
 }
 

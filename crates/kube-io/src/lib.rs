@@ -35,12 +35,13 @@ mod watch;
 #[cfg(test)]
 mod testing;
 
+pub use cloud_nodes::CloudNode;
 pub use config_map::ConfigMap;
 pub use connect::{Access, ConnectError, Kube};
 pub use drain::{Eviction, Machine, Tenant};
 pub use error::{Call, CallError, CallErrorKind, Verb};
 pub use event::{EventNote, Regarding};
-pub use lease::Lease;
+pub use lease::{Ballot, Lease};
 pub use nodes::{Decode, NodeEvent};
 pub use pods::Pod;
 pub use schema::classify;

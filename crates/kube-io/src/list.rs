@@ -52,7 +52,7 @@ impl Item {
     }
 }
 
-/// All objects of a kind that carry a label.
+/// All objects of a kind that carry a label; all of the kind where the selector is empty.
 #[derive(Clone, Debug)]
 pub(crate) struct Collection {
     pub(crate) resource: &'static Resource,
@@ -62,7 +62,8 @@ pub(crate) struct Collection {
 
 impl fmt::Display for Collection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}s with {}", self.resource.kind, self.selector)
+        write!(f, "{}s", self.resource.kind)?;
+        if self.selector.is_empty() { Ok(()) } else { write!(f, " with {}", self.selector) }
     }
 }
 

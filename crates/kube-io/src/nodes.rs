@@ -14,7 +14,7 @@ use crate::connect::Kube;
 use crate::error::{Call, CallError, CallErrorKind, Verb};
 use crate::lines::Lines;
 use crate::list::{Collection, Item};
-use crate::object::Resource;
+use crate::object::{NODE, Resource};
 use crate::request::refusal;
 use crate::watch::{self, Change};
 
@@ -57,10 +57,19 @@ impl Kube {
     /// seen; a version that is no longer kept means a new list; 30 s without event or bookmark are a failure. Waits between attempts
     /// double from 50–100 ms to 2.5–5 s.
     pub fn nodes<T: Send + 'static>(&self, decode: Decode<T>) -> impl Stream<Item = NodeEvent<T>> + Send + use<T> {
+        self.stream(hybrid(), decode)
+    }
+
+    /// All Nodes of the cluster (`v1`), in the same way; `decode` is given their `spec`.
+    pub fn all_nodes<T: Send + 'static>(&self, decode: Decode<T>) -> impl Stream<Item = NodeEvent<T>> + Send + use<T> {
+        self.stream(Collection { resource: &NODE, selector: String::new() }, decode)
+    }
+
+    fn stream<T: Send + 'static>(&self, collection: Collection, decode: Decode<T>) -> impl Stream<Item = NodeEvent<T>> + Send + use<T> {
         let nodes = Nodes {
             kube: self.clone(),
             decode,
-            collection: hybrid(),
+            collection,
             position: Position::Unknown,
             backoff: Backoff::default(),
             wait: None,

@@ -13,6 +13,8 @@ pub mod isolate;
 pub mod journal;
 pub mod kube;
 pub mod lni;
+pub mod lni_ec2;
+pub mod loopback;
 pub mod netns;
 pub mod nft;
 pub mod probe;

@@ -1,7 +1,8 @@
 //! `hybridge lni`: the command line.
 
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use hybridge_lni::profile::Range4;
@@ -239,4 +240,82 @@ pub(crate) struct Ami {}
 
 /// Flags of `controller`.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Controller {}
+pub(crate) struct Controller {
+    /// Name of the cluster: the value of the tag hybridge:cluster of its LNIs
+    #[arg(long, value_name = "NAME", value_parser = cluster_name)]
+    pub(crate) cluster: String,
+    /// Region of the Outposts; default: AWS_REGION, the profile's, the instance's
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Kubeconfig; default: KUBECONFIG, else the pod's service account, else ~/.kube/config
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Namespace of the Lease; default: the pod's own, or that of the kubeconfig
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// Delete LNIs that are nobody's; without, they are only told of
+    #[arg(long)]
+    pub(crate) delete: bool,
+    /// Make and attach LNIs for nodes that started without; without, they are only told of
+    #[arg(long)]
+    pub(crate) create: bool,
+    /// Change nothing at all, and take no Lease
+    #[arg(long, conflicts_with_all = ["delete", "create"])]
+    pub(crate) dry_run: bool,
+    /// Look until there is nothing more to be done, tell, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How long an LNI that nobody has is kept, in seconds
+    #[arg(long, default_value = "600", value_parser = seconds, value_name = "SECONDS")]
+    pub(crate) grace: Duration,
+    /// Between the two looks that a deletion needs, in seconds
+    #[arg(long, default_value = "30", value_parser = seconds, value_name = "SECONDS")]
+    pub(crate) apart: Duration,
+    /// Between looks when nothing happens, in seconds
+    #[arg(long, default_value = "300", value_parser = seconds, value_name = "SECONDS")]
+    pub(crate) resync: Duration,
+    /// LNIs that are deleted in one look at most
+    #[arg(long, default_value_t = 5, value_name = "NUMBER")]
+    pub(crate) max_deletes: usize,
+    /// How long the Lease is another controller's after that one fell silent, in seconds
+    #[arg(long, default_value = "15", value_parser = seconds, value_name = "SECONDS")]
+    pub(crate) lease: Duration,
+    /// Program that frees what the LAN keeps for an LNI that is gone: given JSON on standard input
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) release_hook: Option<PathBuf>,
+    /// How long the program may take, in seconds
+    #[arg(long, default_value = "10", value_parser = seconds, value_name = "SECONDS")]
+    pub(crate) hook_timeout: Duration,
+    /// Serve /metrics and /healthz there
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) admin: Option<SocketAddr>,
+    /// Form of what --once prints
+    #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
+    pub(crate) output: Output,
+    /// Print the IAM policy of the controller's role, and end
+    #[arg(long, conflicts_with = "manifest")]
+    pub(crate) policy: bool,
+    /// Print Deployment, ServiceAccount and roles for the cluster, and end
+    #[arg(long, requires = "image")]
+    pub(crate) manifest: bool,
+    /// Image that holds the program, for --manifest
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+}
+
+/// As EKS names clusters (EKS API reference, CreateCluster).
+fn cluster_name(text: &str) -> Result<String, String> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if begins && text.len() <= 100 && text.bytes().all(good) {
+        Ok(text.to_owned())
+    } else {
+        Err("a cluster's name has letters, digits, - and _, as in `shop-1`".into())
+    }
+}
+
+/// Seconds, also parts of one.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|time| !time.is_zero()).ok_or_else(|| "write seconds, as in `30`".into())
+}

@@ -25,7 +25,8 @@ impl<'a> Whole<'a> {
         let (instances, subnets) = (world.instances.whole()?, world.subnets.whole()?);
         Some(Self {
             nodes,
-            ours: interfaces.iter().filter(|one| one.is_of(cluster)).map(|one| (&one.id, one)).collect(),
+            // The tags of a launch template are those of all its interfaces, also of the first one.
+            ours: interfaces.iter().filter(|one| one.is_of(cluster) && !is_first(one)).map(|one| (&one.id, one)).collect(),
             instances: instances.iter().map(|one| (&one.id, one)).collect(),
             subnets: subnets.iter().map(|one| (one.id.as_str(), one)).collect(),
             held: instances.iter().flat_map(|one| &one.interfaces).map(|held| &held.id).collect(),
@@ -42,6 +43,10 @@ impl<'a> Whole<'a> {
     pub(super) fn is_gone(&self, instance: &InstanceId) -> bool {
         self.instances.get(instance).is_none_or(|known| known.state == "terminated")
     }
+}
+
+fn is_first(interface: &Interface) -> bool {
+    interface.attachment.as_ref().is_some_and(|attachment| attachment.device_index == 0)
 }
 
 /// The settings, and the time.
@@ -128,8 +133,14 @@ fn tell(memory: &mut Memory, outcome: &mut Outcome, whole: &Whole<'_>) {
         say(state.phase.as_str(), format!("the node's LNI: {interface}"), false);
         let place = format!("node {}", node.name);
         for finding in outcome.findings.iter().filter(|finding| finding.place == place) {
-            say(finding.code, finding.what.clone(), true);
+            say(&reason(finding.code), finding.what.clone(), true);
         }
     }
     memory.told = told;
+}
+
+/// A code as the reason of an Event: `lni.managed-by-cni` is `LniManagedByCni`.
+fn reason(code: &str) -> String {
+    let capital = |word: &str| word.chars().take(1).flat_map(char::to_uppercase).chain(word.chars().skip(1)).collect::<String>();
+    code.split(['.', '-']).map(capital).collect()
 }
