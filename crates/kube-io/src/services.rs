@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use kube::api::ListParams;
-use kube::core::Request;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::connect::Kube;
-use crate::error::{Call, CallError, CallErrorKind, Verb};
+use crate::error::{Call, CallError, Verb};
 use crate::object::Resource;
 
 const SERVICE: Resource = Resource { kind: "Service", api_version: "v1", plural: "services" };
@@ -17,9 +16,6 @@ const SLICE: Resource = Resource { kind: "EndpointSlice", api_version: "discover
 
 /// The label by which an EndpointSlice names its Service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
-
-/// Objects a page.
-const PAGE: u32 = 500;
 
 /// A Service of type LoadBalancer, as far as it matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,25 +40,14 @@ impl Kube {
     /// # Errors
     /// See [`CallError`]; the deadline of each page is that of reads.
     pub async fn load_balancers(&self) -> Result<Vec<LoadBalancer>, CallError> {
-        let services = self.pages::<Service>(&SERVICE).await?;
-        let slices = self.pages::<Slice>(&SLICE).await?;
+        let services = self.all::<Service>(&SERVICE).await?;
+        let slices = self.all::<Slice>(&SLICE).await?;
         Ok(joined(services, &slices))
     }
 
-    async fn pages<T: DeserializeOwned>(&self, resource: &'static Resource) -> Result<Vec<T>, CallError> {
+    async fn all<T: DeserializeOwned + Send>(&self, resource: &'static Resource) -> Result<Vec<T>, CallError> {
         let call = Call::new(Verb::List, format!("{}s of all namespaces", resource.kind));
-        let mut params = ListParams::default().limit(PAGE);
-        let mut items = Vec::new();
-        loop {
-            let request = Request::new(resource.path(None)).list(&params);
-            let body = self.ask(request, self.timing.read).await.map_err(|kind| call.failed(kind))?;
-            let page: Page<T> = serde_json::from_slice(&body).map_err(|error| call.failed(CallErrorKind::BadReply(error)))?;
-            items.extend(page.items.unwrap_or_default());
-            match page.metadata.next.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(items),
-            }
-        }
+        self.items(&call, resource.path(None), ListParams::default()).await
     }
 }
 
@@ -90,19 +75,6 @@ fn joined(services: Vec<Service>, slices: &[Slice]) -> Vec<LoadBalancer> {
         .collect();
     found.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     found
-}
-
-#[derive(Deserialize)]
-struct Page<T> {
-    #[serde(default)]
-    metadata: PageMetadata,
-    items: Option<Vec<T>>,
-}
-
-#[derive(Default, Deserialize)]
-struct PageMetadata {
-    #[serde(rename = "continue")]
-    next: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

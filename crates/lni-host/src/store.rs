@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::HostError;
 
-/// Where it lies unless told otherwise.
-pub const DIRECTORY: &str = "/var/lib/hybridge/lni";
+pub use hybridge_lni::state::DIRECTORY;
 
 /// What the agent remembers. Every part may be missing: it is found out again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,6 +25,9 @@ pub fn vlan_name(vlan: u16) -> String {
     format!("lni{vlan}")
 }
 
+/// Where it lies unless told otherwise.
+pub const DIRECTORY: &str = "/var/lib/hybridge/lni";
+
 /// The part of the kernel's state that belongs to the LNI. Everything else is left alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {

@@ -139,7 +139,7 @@ pub(crate) struct Apply {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct StateDir {
     /// Directory with the lease and what else outlives the agent
-    #[arg(long, default_value = hybridge_lni_host::store::DIRECTORY, value_name = "DIRECTORY")]
+    #[arg(long, default_value = hybridge_lni::state::DIRECTORY, value_name = "DIRECTORY")]
     pub(crate) state_dir: PathBuf,
 }
 
