@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot prepare has failed")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -239,4 +239,21 @@ fn the_page_has_every_key_of_the_profile() {
     known.sort();
     shown.sort();
     assert_eq!(shown, known);
+}
+
+#[test]
+fn the_page_has_every_code_that_profile_machine_and_lease_can_give() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lni/src");
+    let folders = ["profile", "resolve"].map(|folder| tree(&source.join(folder)));
+    let whole = ["resolve.rs", "lease.rs"].map(|file| fs::read_to_string(source.join(file)).unwrap());
+    let texts = folders.iter().flatten().map(|(_, (_, text))| text).chain(&whole);
+    let code =
+        |word: &&str| word.starts_with("lni.") && *word != "lni.yaml" && word[4..].chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let codes = |text: &str, quote: char| -> BTreeSet<String> { text.split(quote).filter(code).map(str::to_owned).collect() };
+    let given: BTreeSet<String> = texts.flat_map(|text| codes(text, '"')).collect();
+    let (_, table) = PAGE.split_once("| code | about |\n").unwrap();
+    let shown = codes(table.split("\n\n").next().unwrap(), '`');
+    assert!(given.len() > 40);
+    let (missing, unknown): (Vec<_>, Vec<_>) = (given.difference(&shown).collect(), shown.difference(&given).collect());
+    assert!(missing.is_empty() && unknown.is_empty(), "not on the page: {missing:?}; not given: {unknown:?}");
 }

@@ -106,20 +106,7 @@ fn routes(lni: &Lni, address: HostAddress, gateway: Option<Ipv4Addr>) -> BTreeSe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::tests::profile;
-
-    fn lni(change: impl FnOnce(&mut Lni)) -> Lni {
-        let mut lni = Lni {
-            profile: profile(),
-            link: 3,
-            name: "eth1".into(),
-            mac: "02:ab:cd:00:00:01".parse().unwrap(),
-            parent: None,
-            vpc_routes: Vec::new(),
-        };
-        change(&mut lni);
-        lni
-    }
+    use crate::profile::tests::lni;
 
     fn dhcp(use_default_route: bool) -> impl FnOnce(&mut Lni) {
         move |lni| lni.profile.address = Addressing::Dhcp { use_dns: false, use_default_route }

@@ -154,22 +154,8 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::tests::profile;
+    use crate::profile::tests::lni;
     use crate::resolve::Parent;
-
-    /// An LNI `eth1` with the profile of the reference.
-    fn lni(change: impl FnOnce(&mut Lni)) -> Lni {
-        let mut lni = Lni {
-            profile: profile(),
-            link: 3,
-            name: "eth1".into(),
-            mac: "02:ab:cd:00:00:01".parse().unwrap(),
-            parent: None,
-            vpc_routes: Vec::new(),
-        };
-        change(&mut lni);
-        lni
-    }
 
     /// Rules of one chain.
     fn chain(text: &str, name: &str) -> Vec<String> {

@@ -151,6 +151,15 @@ pub enum Announcer {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::resolve::Lni;
+
+    /// An LNI `eth1` with that profile, changed.
+    pub(crate) fn lni(change: impl FnOnce(&mut Lni)) -> Lni {
+        let mac = MacAddr::new([0x02, 0xab, 0xcd, 0, 0, 1]);
+        let mut lni = Lni { profile: profile(), link: 3, name: "eth1".into(), mac, parent: None, vpc_routes: Vec::new() };
+        change(&mut lni);
+        lni
+    }
 
     /// The profile of the reference, with a static address.
     pub(crate) fn profile() -> Profile {

@@ -90,6 +90,11 @@ fn each_problem_has_its_code_and_place() {
             "useDns: true }",
             vec!["error lni.gateway-missing 5:3 lni.address", "error lni.mode-key 5:59 lni.address.useDns"],
         ),
+        (
+            "mode: static, cidr: 192.168.2.10/24, gateway: 192.168.2.1",
+            "mode: dhcp, useDns: true, useDefaultRoute: true",
+            vec!["warning lni.dns 5:34 lni.address.useDns", "warning lni.default-route 5:57 lni.address.useDefaultRoute"],
+        ),
         ("cidr: 192.168.2.10/24", "cidr: 192.168.2.10", vec!["error lni.address 5:34 lni.address.cidr"]),
         ("cidr: 192.168.2.10/24", "cidr: 192.168.2.255/24", vec!["error lni.address 5:34 lni.address.cidr"]),
         ("cidr: 192.168.2.10/24", "cidr: 192.168.2.10/25", vec!["error lni.address-network 5:34 lni.address.cidr"]),
