@@ -4,10 +4,14 @@
 
 mod lni_setting;
 
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
+use hybridge_lab::imds::{Imds, Interface, Metadata};
 use hybridge_lab::isolate::isolated;
+use hybridge_lab::netns::Netns;
 use hybridge_lni::plan::Change;
 use hybridge_lni_host::machine::Machine;
 use hybridge_lni_host::store::Store;
@@ -50,9 +54,10 @@ fn from_the_carrier_to_an_answer_in_the_lan() {
 fn what_others_undo_is_put_back_at_once() {
     isolated(|| {
         let setting = Setting::new();
-        let _agent = setting.agent(false);
+        let agent = setting.agent(false);
         setting.until_ready();
         let whole = seen();
+        agent.stop();
         for (actor, program, command) in [
             ("an address is flushed, as the VPC CNI does", "ip", "address flush dev eth1"),
             ("rules are deleted, as networkd does", "ip", "rule flush table 2100"),
@@ -64,14 +69,19 @@ fn what_others_undo_is_put_back_at_once() {
             ("an address of the VPC is put on the LNI", "ip", "address add 10.50.80.77/20 dev eth1"),
             ("a route of others is put into our table", "ip", "route add 10.9.0.0/16 dev eth1 table 2100"),
         ] {
+            // A new one each time, as repairs of what was taken often wait on purpose.
+            let agent = setting.agent(false);
+            setting.until_ready();
             run(program, command).unwrap();
-            let repairs = setting.logged().matches("put back").count();
             let took = eventually(Duration::from_secs(5), || seen() == whole);
             let took = took.unwrap_or_else(|| panic!("{actor}: {:#?} instead of {whole:#?}\n{}", seen(), setting.logged()));
             let status = setting.until(5, "told", |status| status["phase"] == "ready" && status["repairs"].as_u64() > Some(0));
             let own = status["lastRepair"]["milliseconds"].as_u64().unwrap();
-            println!("{own:>4} ms by the agent's clock, seen from outside after {took:.0?}: {actor} ({repairs} repairs before)");
+            println!("{own:>4} ms by the agent's clock, seen from outside after {took:.0?}: {actor}");
+            agent.stop();
         }
+        let _agent = setting.agent(false);
+        setting.until_ready();
         // Foreign things stay.
         ip("rule add from 10.0.0.7 lookup 77 priority 1536").unwrap();
         ip("route add 10.9.0.0/16 dev eth0 table 77").unwrap();
@@ -119,6 +129,56 @@ fn the_interface_vanishes_and_comes_back() {
         setting.in_lan("link set lan0 up");
         setting.until_ready();
         assert_eq!(setting.status()["repairs"], 0, "{}", setting.logged());
+    });
+}
+
+/// Instance metadata with two interfaces, of which the LNI is the one at index 14.
+fn metadata() -> Metadata {
+    let interface =
+        |mac: &str, device_number, address| Interface { mac: mac.into(), device_number, ipv4s: vec![address], ..Interface::default() };
+    let first = Ipv4Addr::new(10, 50, 80, 10);
+    Metadata {
+        instance_id: "i-0123456789abcdef0".into(),
+        instance_type: "c6id.8xlarge".into(),
+        architecture: "x86_64".into(),
+        availability_zone: "us-west-2a".into(),
+        region: "us-west-2".into(),
+        account: "123456789012".into(),
+        local_ipv4: first,
+        local_hostname: "ip-10-50-80-10.us-west-2.compute.internal".into(),
+        interfaces: vec![interface("02:00:00:00:00:aa", 0, first), interface(MAC, 14, Ipv4Addr::new(10, 50, 80, 77))],
+        user_data: None,
+        credentials: None,
+        more: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn instance_metadata_is_needed_once() {
+    isolated(|| {
+        let setting = Setting::new();
+        setting.by_device_index(14);
+        let here = Netns::current("machine").unwrap();
+        let endpoint: SocketAddr = "127.0.0.1:8169".parse().unwrap();
+        let served = Imds::of_one(&metadata()).serve(&here, endpoint).unwrap();
+        let agent = setting.agent(false);
+        setting.until_ready();
+        let whole = seen();
+        agent.stop();
+
+        // The region is gone, and the machine starts again.
+        served.stop();
+        ip("address flush dev eth1").unwrap();
+        let agent = setting.agent(false);
+        setting.until_ready();
+        assert_eq!(seen(), whole);
+        agent.stop();
+
+        // A machine that has never been told does not guess.
+        assert!(setting.apply(&["--cleanup"]).status.success());
+        let _agent = setting.agent(false);
+        let status = setting.until(20, "without interface", |status| status["phase"] == "no-interface");
+        assert_eq!(status["findings"][0]["code"], "lni.metadata", "{status:#}");
     });
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses a part, and fails by a panic")]
 
+use std::cell::Cell;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -18,19 +19,26 @@ pub(crate) const MAC: &str = "02:ab:cd:00:00:01";
 pub(crate) struct Setting {
     pub(crate) lan: Netns,
     pub(crate) files: tempfile::TempDir,
+    /// Profiles name it instead of the MAC address, and instance metadata is asked at 127.0.0.1:8169.
+    device_index: Cell<Option<u8>>,
 }
 
 impl Setting {
     /// A LAN 192.168.2.0/24 with a router 192.168.2.1, and the machine's `eth1` in it, down and without an address.
     pub(crate) fn new() -> Self {
         // /sys and /proc/sys are those of this namespace's own processes.
-        let setting = Self { lan: Netns::new("lan").unwrap(), files: tempfile::tempdir().unwrap() };
+        let setting = Self { lan: Netns::new("lan").unwrap(), files: tempfile::tempdir().unwrap(), device_index: Cell::new(None) };
         // A way to the VPC that is not the LNI.
         ip("link add eth0 type dummy").unwrap_or_else(|_| ip("link add eth0 type bridge").unwrap());
         ip("address add 10.50.80.10/20 dev eth0").unwrap();
         ip("link set eth0 up").unwrap();
         setting.plug_in();
         setting
+    }
+
+    /// From now on profiles name a device index.
+    pub(crate) fn by_device_index(&self, index: u8) {
+        self.device_index.set(Some(index));
     }
 
     /// Attaches the LNI.
@@ -64,7 +72,11 @@ impl Setting {
 
     fn command(&self, what: &str, dhcp: bool) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hybridge"));
-        command.args(["lni", what]).arg("--state-dir").arg(self.state_dir()).env("AWS_EC2_METADATA_DISABLED", "true");
+        command.args(["lni", what]).arg("--state-dir").arg(self.state_dir());
+        match self.device_index.get() {
+            Some(_) => command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:8169"),
+            None => command.env("AWS_EC2_METADATA_DISABLED", "true"),
+        };
         if what != "status" {
             command.arg("-c").arg(self.profile(dhcp));
         }

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use hybridge_lni::dhcp::{Event, Loss};
-use hybridge_lni::lease::Lease;
+use hybridge_lni::lease::{Lease, fits};
 use hybridge_lni::profile::Addressing;
 use hybridge_lni::resolve::Lni;
 use hybridge_model::MacAddr;
@@ -125,6 +125,7 @@ impl Agent {
                 let (address, server) = (lease.address, lease.server);
                 if news {
                     tracing::info!(%address, %server, expires = %lease.expires, "DHCP gave an address");
+                    self.judge(&lease);
                 } else {
                     tracing::debug!(%address, %server, expires = %lease.expires, "DHCP extended the lease");
                 }
@@ -145,6 +146,16 @@ impl Agent {
                 self.keep(None);
             }
         }
+    }
+
+    /// Tells what of a lease is of no use.
+    fn judge(&mut self, lease: &Lease) {
+        let findings = fits(&self.profile, lease);
+        for finding in &findings {
+            tracing::warn!("{finding}");
+        }
+        self.status.findings.retain(|told| !told.code.starts_with("lni.lease-"));
+        self.status.findings.extend(findings.iter().map(Told::from));
     }
 
     fn keep(&mut self, lease: Option<Lease>) {
