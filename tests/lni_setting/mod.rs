@@ -59,8 +59,12 @@ impl Setting {
     /// The profile with an address by DHCP or 192.168.2.10.
     pub(crate) fn profile(&self, dhcp: bool) -> PathBuf {
         let address = if dhcp { "{ mode: dhcp }" } else { "{ mode: static, cidr: 192.168.2.10/24, gateway: 192.168.2.1 }" };
-        let text =
-            format!("lni:\n  match: {{ mac: \"{MAC}\" }}\n  address: {address}\n  lan: {{ cidrs: [192.168.2.0/24, 192.168.50.0/24] }}\n");
+        let which = match self.device_index.get() {
+            Some(index) => format!("deviceIndex: {index}"),
+            None => format!("mac: \"{MAC}\""),
+        };
+        let lan = "{ cidrs: [192.168.2.0/24, 192.168.50.0/24] }";
+        let text = format!("lni:\n  match: {{ {which} }}\n  address: {address}\n  lan: {lan}\n");
         let path = self.files.path().join("lni.yaml");
         std::fs::write(&path, text).unwrap();
         path

@@ -81,7 +81,7 @@ fn address(number: u8) -> InterfaceAddress {
 
 fn route(number: u8, source: Option<Ipv4Addr>) -> TableRoute {
     let destination = Cidr4::containing(Ipv4Addr::new(192, 168, number % 3, 0), 24).unwrap();
-    let via = (number % 2 == 0).then_some(Ipv4Addr::new(192, 168, 2, number % 4));
+    let via = number.is_multiple_of(2).then_some(Ipv4Addr::new(192, 168, 2, number % 4));
     TableRoute { table: 2100, destination, metric: u32::from(number % 2), via, link: 3, source, protocol: 105 - number % 2 }
 }
 

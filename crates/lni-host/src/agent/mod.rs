@@ -16,7 +16,7 @@ use hybridge_lni::dhcp::Event;
 use hybridge_lni::facts::Facts;
 use hybridge_lni::lease::Lease;
 use hybridge_lni::profile::{HostAddress, Profile};
-use hybridge_lni::resolve::Lni;
+use hybridge_lni::resolve::{Lni, resolve};
 use hybridge_lni::state::State;
 use hybridge_netlink::routing_events;
 use hybridge_report::chain;
@@ -221,8 +221,10 @@ impl Agent {
                     self.machine.memory.vpc_cidrs.clone_from(&ec2.vpc_cidrs);
                     facts::put(&mut self.facts, ec2);
                     self.remember();
-                    // Another interface may be the LNI now.
-                    self.lose_interface();
+                    let found = resolve(&self.profile, &self.facts).ok().map(|(lni, _)| lni);
+                    if found != self.lni {
+                        self.lose_interface();
+                    }
                     self.dirty = true;
                 }
             }
