@@ -183,7 +183,8 @@ pub fn causes(evidence: &Evidence<'_>) -> Vec<Diagnosis> {
     found.extend(node.wrong_source());
     if !failed.is_empty() {
         found.extend(node.taken());
-        found.extend(node.set_up_as_vpc());
+        let lost = found.contains_key(&Cause::ReversePath) || found.contains_key(&Cause::ReplyElsewhere);
+        found.extend(node.set_up_as_vpc(lost));
     }
     found.into_iter().map(|(cause, what)| Diagnosis { cause, what }).collect()
 }

@@ -127,8 +127,9 @@ impl<'a> Node<'a> {
         Some((Cause::CniAddress, what))
     }
 
-    /// The operating system took it for an interface of the VPC: what systemd-networkd does with the files of the EKS AMI.
-    pub(super) fn set_up_as_vpc(&self) -> Found {
+    /// The operating system took it for an interface of the VPC: what systemd-networkd does with the files of the EKS AMI. The rule that it
+    /// leaves harms nothing by itself; it tells who has been here when packets are `lost`.
+    pub(super) fn set_up_as_vpc(&self, lost: bool) -> Found {
         let (routing, lni) = (&self.evidence.facts.routing, self.lni());
         let pods: BTreeSet<_> = self.pods().collect();
         let anywhere: BTreeSet<_> = routing.addresses.iter().map(|address| address.address).collect();
@@ -144,7 +145,7 @@ impl<'a> Node<'a> {
         });
         let mtu = routing.links.iter().find(|link| link.index == lni.link).map(|link| link.mtu).filter(|mtu| *mtu > u32::from(lni.profile.mtu));
         let signs = [
-            stray.map(|rule| format!("a rule from the address that EC2 shows for it (priority {})", rule.priority)),
+            stray.filter(|_| lost).map(|rule| format!("a rule from the address that EC2 shows for it (priority {})", rule.priority)),
             default.map(|route| format!("a default route of metric {}", route.metric)),
             mtu.map(|mtu| format!("packets of {mtu} bytes")),
         ];
