@@ -27,7 +27,8 @@ fn verify_tells_what_is_wrong_until_nothing_is() {
             let arguments: Vec<_> = ["-o", "json", "--patience", "1000"].iter().chain(further).copied().collect();
             let output = operator.verify(server, &[&cli, &far], &vips, &arguments).unwrap();
             let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
-            let causes: Vec<_> = report["causes"].as_array().unwrap().iter().map(|cause| cause["cause"].as_str().unwrap().to_owned()).collect();
+            let causes: Vec<_> =
+                report["causes"].as_array().unwrap().iter().map(|cause| cause["cause"].as_str().unwrap().to_owned()).collect();
             assert_eq!(output.status.code(), Some(i32::from(!report["ok"].as_bool().unwrap())), "{report:#}");
             assert!(report["note"].as_str().unwrap().contains("proves nothing"));
             (report, causes)

@@ -113,10 +113,7 @@ pub(crate) fn profile_of(server: &Server) -> Profile {
         },
         lan: Lan { cidrs: vec![lan_cidr(), far_cidr()], dhcp_range: None, gateway: None },
         routing: profile::Routing { table: 2100, mark: 0x2000, rule_priority: 600 },
-        firewall: Firewall {
-            host_ports: vec![profile::Port { protocol: Protocol::Tcp, port: DECLARED }],
-            allow_from: vec![lan_cidr()],
-        },
+        firewall: Firewall { host_ports: vec![profile::Port { protocol: Protocol::Tcp, port: DECLARED }], allow_from: vec![lan_cidr()] },
         vips: Vips { pools: vec![range(160, 190)], announcer: profile::Announcer::Metallb },
     }
 }

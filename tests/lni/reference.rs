@@ -131,7 +131,9 @@ fn with_the_whole_profile_everybody_is_answered_by_the_right_pod() {
 #[test]
 fn loose_filtering_needs_an_address() {
     isolated(|| {
-        for (prefix, filter, good) in [(None, "2", false), (None, "1", false), (None, "0", true), (Some(32), "2", true), (Some(32), "1", false)] {
+        for (prefix, filter, good) in
+            [(None, "2", false), (None, "1", false), (None, "0", true), (Some(32), "2", true), (Some(32), "1", false)]
+        {
             let bench = Bench::new(1, Port::Lni);
             let server = bench.server();
             let whole = wanted(server);

@@ -61,10 +61,18 @@ fn joined(services: Vec<Service>, slices: &[Slice]) -> Vec<LoadBalancer> {
             let endpoints = slices.iter().filter(own).flat_map(|slice| slice.endpoints.iter().flatten());
             // Whether it is ready is not known of some: then it counts as ready (Kubernetes' own reading).
             let ready = endpoints.filter(|endpoint| endpoint.conditions.ready != Some(false));
-            let backends = ready.flat_map(|endpoint| endpoint.addresses.iter().filter_map(|address| Some((address.parse().ok()?, endpoint.node_name.clone()))));
+            let backends = ready.flat_map(|endpoint| {
+                endpoint.addresses.iter().filter_map(|address| Some((address.parse().ok()?, endpoint.node_name.clone())))
+            });
             let tcp = spec.ports.iter().filter(|port| port.protocol.as_deref().unwrap_or("TCP") == "TCP");
             LoadBalancer {
-                addresses: status.load_balancer.ingress.iter().flatten().filter_map(|ingress| ingress.ip.as_deref()?.parse().ok()).collect(),
+                addresses: status
+                    .load_balancer
+                    .ingress
+                    .iter()
+                    .flatten()
+                    .filter_map(|ingress| ingress.ip.as_deref()?.parse().ok())
+                    .collect(),
                 ports: tcp.map(|port| port.port).collect(),
                 local: spec.external_traffic_policy.as_deref() == Some("Local"),
                 backends: backends.collect(),
@@ -162,14 +170,16 @@ mod tests {
             {"metadata": {"name": "inner", "namespace": "shop"}, "spec": {"type": "ClusterIP", "ports": [{"port": 1}]}},
             {"metadata": {"name": "waits", "namespace": "a"}, "spec": {"type": "LoadBalancer", "ports": [{"port": 1}]}, "status": {"loadBalancer": {}}},
         ]);
-        let slice = |namespace: &str, name: &str, endpoints| {
-            json!({"metadata": {"namespace": namespace, "name": "x", "labels": {SERVICE_NAME: name}}, "endpoints": endpoints})
-        };
+        let slice = |namespace: &str, name: &str, endpoints| json!({"metadata": {"namespace": namespace, "name": "x", "labels": {SERVICE_NAME: name}}, "endpoints": endpoints});
         let slices = json!([
-            slice("shop", "web", json!([
-                {"addresses": ["10.50.80.40"], "conditions": {"ready": true}, "nodeName": "one"},
-                {"addresses": ["10.50.80.41"], "conditions": {"ready": false}, "nodeName": "one"},
-            ])),
+            slice(
+                "shop",
+                "web",
+                json!([
+                    {"addresses": ["10.50.80.40"], "conditions": {"ready": true}, "nodeName": "one"},
+                    {"addresses": ["10.50.80.41"], "conditions": {"ready": false}, "nodeName": "one"},
+                ])
+            ),
             slice("shop", "web", json!([{"addresses": ["10.50.80.42"], "conditions": {}}])),
             slice("other", "web", json!([{"addresses": ["10.50.80.43"]}])),
             slice("shop", "web", json!(null)),

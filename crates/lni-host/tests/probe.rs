@@ -58,7 +58,13 @@ async fn each_outcome_is_told_apart_and_nothing_is_tried_that_was_not_allowed() 
     let (closed, nobody) = listener().await;
     drop(closed);
     let elsewhere = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 2), answers.port());
-    let asked = [attempt(1, answers, true), attempt(2, opens, false), attempt(3, opens, true), attempt(4, nobody, false), attempt(5, elsewhere, false)];
+    let asked = [
+        attempt(1, answers, true),
+        attempt(2, opens, false),
+        attempt(3, opens, true),
+        attempt(4, nobody, false),
+        attempt(5, elsewhere, false),
+    ];
     let seen = session.tries(&asked).await.unwrap();
     let outcomes: Vec<_> = seen.iter().map(|seen| seen.as_ref().map(|seen| (seen.id, seen.outcome)).map_err(String::as_str)).collect();
     assert_eq!(
@@ -86,7 +92,11 @@ async fn who_does_not_know_the_token_is_turned_away_on_either_side() {
     let error = Session::open(address, &token("another token than that"), PATIENCE).await.unwrap_err();
     assert!(matches!(&error, ProbeError::No(why) if why.contains("tokens")), "{error}");
     // Without a proof nothing is tried, and what is no line of ours ends the connection.
-    for odd in [r#"{"say":"try","id":1,"to":"127.0.0.1:1","http":false,"patience":1}"#.to_owned() + "\n", "GET / HTTP/1.1\r\n\r\n".into(), "x".repeat(5000)] {
+    for odd in [
+        r#"{"say":"try","id":1,"to":"127.0.0.1:1","http":false,"patience":1}"#.to_owned() + "\n",
+        "GET / HTTP/1.1\r\n\r\n".into(),
+        "x".repeat(5000),
+    ] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(odd.as_bytes()).await.unwrap();
         let mut said = Vec::new();

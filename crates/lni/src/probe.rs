@@ -123,7 +123,9 @@ mod tests {
     #[test]
     fn only_what_was_allowed_is_tried() {
         let allow = ["192.168.2.160-192.168.2.190".parse().unwrap(), "192.168.9.0/30".parse().unwrap()];
-        for (to, good) in [("192.168.2.160", true), ("192.168.2.190", true), ("192.168.2.191", false), ("192.168.9.3", true), ("127.0.0.1", false)] {
+        for (to, good) in
+            [("192.168.2.160", true), ("192.168.2.190", true), ("192.168.2.191", false), ("192.168.9.3", true), ("127.0.0.1", false)]
+        {
             assert_eq!(allowed(to.parse().unwrap(), &allow), good, "{to}");
         }
     }

@@ -22,7 +22,9 @@ pub(crate) fn run(flags: &Probe) -> Exit {
         Ok(()) => Exit::Ok,
         Err(error) => {
             let what = format!("cannot listen: {error}");
-            tell::line(Finding::error("lni.probe", flags.listen.to_string(), what).fix("an address of this machine and a free port are needed"));
+            tell::line(
+                Finding::error("lni.probe", flags.listen.to_string(), what).fix("an address of this machine and a free port are needed"),
+            );
             Exit::Input
         }
     }

@@ -137,7 +137,8 @@ impl Service {
     /// is in the network of the host.
     pub fn all_of(server: &ServerPlan) -> Vec<Self> {
         let [one, two] = server.pods;
-        let backends = [(one, Policy::Cluster), (one, Policy::Local), (two, Policy::Cluster), (two, Policy::Local), (server.primary, Policy::Local)];
+        let backends =
+            [(one, Policy::Cluster), (one, Policy::Local), (two, Policy::Cluster), (two, Policy::Local), (server.primary, Policy::Local)];
         let vips = (169..).zip(backends);
         let vip = |last: u8| SocketAddrV4::new(Ipv4Addr::new(192, 168, 2, last), PORT);
         vips.map(|(last, (pod, policy))| Self { vip: vip(last), backend: SocketAddrV4::new(pod, PORT), policy }).collect()

@@ -32,7 +32,10 @@ struct Leg {
 impl Vpc {
     pub(super) fn new() -> Result<Self, LniError> {
         let router = namespace("vpc")?;
-        wire::sysctls(&router, &[("net/ipv4/ip_forward", "1"), ("net/ipv4/conf/all/rp_filter", "0"), ("net/ipv4/conf/default/rp_filter", "0")])?;
+        wire::sysctls(
+            &router,
+            &[("net/ipv4/ip_forward", "1"), ("net/ipv4/conf/all/rp_filter", "0"), ("net/ipv4/conf/default/rp_filter", "0")],
+        )?;
         Ok(Self { router, legs: Vec::new() })
     }
 
@@ -63,7 +66,9 @@ impl Vpc {
 
     /// Switches the check on, for all interfaces that are there.
     pub(super) fn check_sources(&self) -> Result<(), LniError> {
-        let mut rules = "table ip ec2 {\n  counter dropped { }\n  chain check {\n    type filter hook prerouting priority raw; policy accept;\n".to_owned();
+        let mut rules =
+            "table ip ec2 {\n  counter dropped { }\n  chain check {\n    type filter hook prerouting priority raw; policy accept;\n"
+                .to_owned();
         for leg in &self.legs {
             let own: Vec<_> = leg.addresses.iter().map(ToString::to_string).collect();
             // Writing to a string cannot fail.

@@ -62,13 +62,16 @@ impl<'a> Node<'a> {
                 format!("{} has no address: the kernel drops what {client} sends, however loose rp_filter is{told}", self.lni().name),
             )),
             (2, false) if back.is_some() => None,
-            (2, false) => Some((
-                Cause::ReversePath,
-                format!("no route leads back to {client}, and loose filtering (rp_filter=2) wants one{told}"),
-            )),
+            (2, false) => {
+                Some((Cause::ReversePath, format!("no route leads back to {client}, and loose filtering (rp_filter=2) wants one{told}")))
+            }
             (filter, false) => Some((
                 Cause::ReversePath,
-                format!("rp_filter={filter} on {} drops what {client} sends, as the way back is by {}{told}", self.lni().name, self.by(back)),
+                format!(
+                    "rp_filter={filter} on {} drops what {client} sends, as the way back is by {}{told}",
+                    self.lni().name,
+                    self.by(back)
+                ),
             )),
         }
     }
@@ -113,7 +116,10 @@ impl<'a> Node<'a> {
             return None;
         }
         let as_ = seen.or_else(|| self.primary()).map_or_else(|| "an address of the VPC".to_owned(), |address| address.to_string());
-        Some((Cause::CniSource, format!("what pods and this machine begin towards the LAN leaves with {as_}, which nobody there can answer")))
+        Some((
+            Cause::CniSource,
+            format!("what pods and this machine begin towards the LAN leaves with {as_}, which nobody there can answer"),
+        ))
     }
 
     /// The VPC CNI has been here.
@@ -143,7 +149,8 @@ impl<'a> Node<'a> {
         let default = routing.routes.iter().find(|route| {
             route.table == MAIN && route.link == lni.link && route.destination.prefix() == 0 && route.metric >= NETWORKD_METRIC
         });
-        let mtu = routing.links.iter().find(|link| link.index == lni.link).map(|link| link.mtu).filter(|mtu| *mtu > u32::from(lni.profile.mtu));
+        let mtu =
+            routing.links.iter().find(|link| link.index == lni.link).map(|link| link.mtu).filter(|mtu| *mtu > u32::from(lni.profile.mtu));
         let signs = [
             stray.filter(|_| lost).map(|rule| format!("a rule from the address that EC2 shows for it (priority {})", rule.priority)),
             default.map(|route| format!("a default route of metric {}", route.metric)),
