@@ -32,7 +32,8 @@ fn tags(cluster: &str) -> BTreeMap<String, String> {
 impl Cloud {
     fn new(conduct: Conduct) -> Self {
         let outpost_arn = "arn:aws:outposts:eu-central-1:123456789012:outpost/op-1".to_owned();
-        let subnet = Subnet { vpc: "vpc-0a".into(), network: "10.50.80".into(), outpost_arn, lni_device_index: Some(14), tags: BTreeMap::new() };
+        let subnet =
+            Subnet { vpc: "vpc-0a".into(), network: "10.50.80".into(), outpost_arn, lni_device_index: Some(14), tags: BTreeMap::new() };
         let ec2 = LniEc2::new(State { subnets: [(SUBNET.to_owned(), subnet)].into(), ..State::default() }, conduct);
         let kube = FakeKube::new(VtepCrd::Missing);
         let (ec2_server, kube_server) = (Loopback::serve(ec2.api()).unwrap(), Loopback::serve(kube.api()).unwrap());
@@ -64,10 +65,15 @@ impl Cloud {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hybridge"));
-        command.args(["lni", "controller", "--cluster", "shop", "--region", "eu-central-1", "--apart", "0.2", "--lease", "1.5"]).args(arguments);
+        command
+            .args(["lni", "controller", "--cluster", "shop", "--region", "eu-central-1", "--apart", "0.2", "--lease", "1.5"])
+            .args(arguments);
         command.arg("--kubeconfig").arg(self.folder.path().join("kubeconfig"));
         command.env_clear().env("HOME", self.folder.path()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("AWS_ENDPOINT_URL", self.ec2_server.url()).env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
+        command
+            .env("AWS_ENDPOINT_URL", self.ec2_server.url())
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret");
         command.env("AWS_EC2_METADATA_DISABLED", "true");
         command
     }
@@ -75,6 +81,7 @@ impl Cloud {
     fn run(&self, arguments: &[&str]) -> (i32, Value, String) {
         let Output { status, stdout, stderr } = self.command(arguments).args(["--once", "-o", "json"]).output().unwrap();
         let text = String::from_utf8_lossy(&stderr).into_owned();
+        assert_eq!(self.kube.unexpected(), [""; 0]);
         (status.code().unwrap(), serde_json::from_slice(&stdout).unwrap_or_else(|_| panic!("{text}")), text)
     }
 
@@ -142,6 +149,8 @@ fn a_first_deployment_changes_only_what_it_confirms_and_tells_the_rest() {
     // Nothing at all.
     let (code, report, text) = cloud.run(&["--dry-run"]);
     assert_eq!((code, report["done"].as_array().unwrap().len()), (0, 0), "{text}");
+    let would: Vec<&str> = report["withheld"].as_array().unwrap().iter().map(|action| action["action"].as_str().unwrap()).collect();
+    assert_eq!(would, ["create", "delete", "confirm-deletion"]);
     assert!(text.contains("lni.missing") && text.contains("lni.orphan") && text.contains(&stray), "{text}");
     assert!(cloud.ec2.calls().iter().all(|call| call.action.starts_with("Describe")), "{:?}", cloud.ec2.calls());
     assert_eq!(cloud.kube.list(Kind::Lease).len(), 0);
@@ -154,7 +163,8 @@ fn a_first_deployment_changes_only_what_it_confirms_and_tells_the_rest() {
     assert_eq!(phases, [&json!("DotConfirmed"), &json!("Intended")]);
     assert_eq!(report["nodes"][0]["mbps"], "2500");
     let events = cloud.kube.list(Kind::Event);
-    let reasons: Vec<_> = events.iter().map(|event| (event["involvedObject"]["name"].as_str().unwrap(), event["reason"].as_str().unwrap())).collect();
+    let reasons: Vec<_> =
+        events.iter().map(|event| (event["involvedObject"]["name"].as_str().unwrap(), event["reason"].as_str().unwrap())).collect();
     for expected in [("with", "LniConfirmed"), ("without", "LniMissing")] {
         assert!(reasons.contains(&expected), "{reasons:?}");
     }
@@ -175,7 +185,10 @@ fn what_is_missing_is_made_and_what_is_nobodys_is_deleted_and_the_lan_told() {
     assert!(goes && cloud.free() == 0, "{report:#}");
     let state = cloud.ec2.state();
     let one = &state.interfaces[&lni];
-    assert_eq!((one.tags["node.k8s.amazonaws.com/no_manage"].as_str(), one.tags["hybridge:instance"].as_str()), ("true", instance.as_str()));
+    assert_eq!(
+        (one.tags["node.k8s.amazonaws.com/no_manage"].as_str(), one.tags["hybridge:instance"].as_str()),
+        ("true", instance.as_str())
+    );
     let told = std::fs::read_to_string(&told).unwrap();
     let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let released: Vec<&Value> = told.iter().filter(|one| one["action"] == "release").collect();

@@ -91,7 +91,8 @@ impl Story {
         match step {
             Step::Launch { template, goes } => self.launch(*template, *goes),
             Step::Terminate(which) => {
-                let running: Vec<_> = self.ec2.state.instances.iter().filter(|(_, one)| one.state == "running").map(|(id, _)| id.clone()).collect();
+                let running: Vec<_> =
+                    self.ec2.state.instances.iter().filter(|(_, one)| one.state == "running").map(|(id, _)| id.clone()).collect();
                 if let Some(id) = running.get(which % running.len().max(1)) {
                     self.ec2.terminate(id).unwrap();
                 }
@@ -208,7 +209,10 @@ impl Story {
                 self.ec2.delete(interface.as_str()).ok().map(|()| None)
             }
             Action::Release { interface, .. } => {
-                assert!(!self.ec2.state.interfaces.contains_key(interface.as_str()), "{interface} is there, and the LAN is told to forget it");
+                assert!(
+                    !self.ec2.state.interfaces.contains_key(interface.as_str()),
+                    "{interface} is there, and the LAN is told to forget it"
+                );
                 Some(None)
             }
             Action::Greet { .. } => Some(None),

@@ -116,4 +116,17 @@ mod tests {
             assert_eq!(instance(other), None, "{other}");
         }
     }
+
+    #[test]
+    fn a_node_tells_its_instance_and_its_conditions_and_an_odd_one_is_no_error() {
+        let node = |text: &str| CloudNode::from(serde_json::from_str::<Raw>(text).unwrap());
+        let whole = node(
+            r#"{"metadata":{"name":"a","uid":"u","deletionTimestamp":"2026-01-02T03:04:05Z"},"spec":{"providerID":"aws:///x/i-0a"},
+            "status":{"conditions":[{"type":"Ready","status":"True"},{"type":"LniConfigured","status":"Unknown"}]}}"#,
+        );
+        assert_eq!((whole.uid.as_str(), whole.instance.unwrap().as_str(), whole.deleting), ("u", "i-0a", true));
+        assert_eq!(whole.conditions, [("Ready".to_owned(), true), ("LniConfigured".to_owned(), false)].into());
+        let bare = node(r#"{"metadata":{"name":"a"}}"#);
+        assert_eq!(bare, CloudNode { name: "a".into(), ..CloudNode::default() });
+    }
 }

@@ -155,7 +155,9 @@ impl CallError {
         match self.code() {
             Some("InvalidNetworkInterface.InUse") => true,
             // DeleteNetworkInterface and AttachNetworkInterface have no code of their own for these.
-            Some("InvalidParameterValue") => message.contains("is currently in use") || message.contains("already has an interface attached"),
+            Some("InvalidParameterValue") => {
+                message.contains("is currently in use") || message.contains("already has an interface attached")
+            }
             Some(_) | None => false,
         }
     }

@@ -9,7 +9,9 @@ async fn ec2(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> (Fake
 }
 
 fn answer(action: &str, body: &str) -> Reply {
-    Reply::ok(format!("<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>x</requestId>{body}</{action}Response>"))
+    Reply::ok(format!(
+        "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>x</requestId>{body}</{action}Response>"
+    ))
 }
 
 const INTERFACE: &str = "<item><networkInterfaceId>eni-0a</networkInterfaceId><subnetId>subnet-1</subnetId><status>in-use</status>\
@@ -21,7 +23,9 @@ const FREE: &str = "<item><networkInterfaceId>eni-0c</networkInterfaceId><status
 #[tokio::test]
 async fn interfaces_of_a_cluster_are_found_by_its_tag_on_all_pages() {
     let (fake, session) = ec2(|request| match request.form().get("NextToken") {
-        None => answer("DescribeNetworkInterfaces", &format!("<networkInterfaceSet>{INTERFACE}</networkInterfaceSet><nextToken>t</nextToken>")),
+        None => {
+            answer("DescribeNetworkInterfaces", &format!("<networkInterfaceSet>{INTERFACE}</networkInterfaceSet><nextToken>t</nextToken>"))
+        }
         Some(_) => answer("DescribeNetworkInterfaces", &format!("<networkInterfaceSet>{FREE}</networkInterfaceSet>")),
     })
     .await;
@@ -37,7 +41,9 @@ async fn interfaces_of_a_cluster_are_found_by_its_tag_on_all_pages() {
 #[tokio::test]
 async fn a_page_that_is_missing_is_no_answer() {
     let (_fake, session) = ec2(|request| match request.form().get("NextToken") {
-        None => answer("DescribeNetworkInterfaces", &format!("<networkInterfaceSet>{INTERFACE}</networkInterfaceSet><nextToken>t</nextToken>")),
+        None => {
+            answer("DescribeNetworkInterfaces", &format!("<networkInterfaceSet>{INTERFACE}</networkInterfaceSet><nextToken>t</nextToken>"))
+        }
         Some(_) => Reply::error(403, "UnauthorizedOperation", "You are not authorized to perform this operation."),
     })
     .await;
@@ -74,7 +80,10 @@ async fn instances_and_subnets_tell_of_the_index() {
 #[tokio::test]
 async fn an_interface_is_made_with_tags_and_a_token() {
     let (fake, session) = ec2(|_| {
-        answer("CreateNetworkInterface", "<networkInterface><networkInterfaceId>eni-0a</networkInterfaceId></networkInterface><clientToken>t</clientToken>")
+        answer(
+            "CreateNetworkInterface",
+            "<networkInterface><networkInterfaceId>eni-0a</networkInterfaceId></networkInterface><clientToken>t</clientToken>",
+        )
     })
     .await;
     let tags = [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())].into();

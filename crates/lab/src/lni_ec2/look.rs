@@ -85,7 +85,8 @@ fn chosen<'a, T>(
             continue;
         }
         for filter in filters {
-            let actual = values((id, one), filter.name).ok_or_else(|| Refusal::value(format!("The filter '{}' is invalid", filter.name)))?;
+            let actual =
+                values((id, one), filter.name).ok_or_else(|| Refusal::value(format!("The filter '{}' is invalid", filter.name)))?;
             if !filter.values.iter().any(|wanted| actual.iter().any(|value| value == wanted)) {
                 continue 'all;
             }
@@ -95,7 +96,12 @@ fn chosen<'a, T>(
     Ok(found)
 }
 
-fn paged<T: Copy>(list: &str, found: &[T], (parameters, largest): (&Parameters, usize), item: impl Fn(&mut Xml, T)) -> Result<Xml, Refusal> {
+fn paged<T: Copy>(
+    list: &str,
+    found: &[T],
+    (parameters, largest): (&Parameters, usize),
+    item: impl Fn(&mut Xml, T),
+) -> Result<Xml, Refusal> {
     let (start, length) = parameters.page(found.len())?;
     let end = found.len().min(start + length.min(largest));
     let mut xml = Xml::default();

@@ -23,8 +23,8 @@ use axum::extract::{Form, Request, State as Extracted};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use self::parameters::Parameters;
 pub use self::model::{Conduct, Launched, Model, New};
+use self::parameters::Parameters;
 pub use self::state::{Attachment, Instance, Interface, Refusal, State, Subnet};
 use crate::ec2::{Xml, request_id};
 

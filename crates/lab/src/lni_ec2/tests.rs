@@ -7,12 +7,16 @@ const OUTPOST: &str = "arn:aws:outposts:eu-central-1:123456789012:outpost/op-1";
 fn ec2(conduct: Conduct) -> LniEc2 {
     let outposts = Subnet { vpc: "vpc-0a".into(), network: "10.50.80".into(), outpost_arn: OUTPOST.into(), ..Subnet::default() };
     let region = Subnet { vpc: "vpc-0a".into(), network: "10.50.1".into(), ..Subnet::default() };
-    LniEc2::new(State { subnets: [("subnet-0a".to_owned(), outposts), ("subnet-0b".to_owned(), region)].into(), ..State::default() }, conduct)
+    LniEc2::new(
+        State { subnets: [("subnet-0a".to_owned(), outposts), ("subnet-0b".to_owned(), region)].into(), ..State::default() },
+        conduct,
+    )
 }
 
 /// The answer's elements, or the code of the refusal; none where the connection ended.
 fn ask(ec2: &LniEc2, action: &str, parameters: &[(&str, &str)]) -> Option<Result<String, &'static str>> {
-    let all = [("Action", action), ("Version", "2016-11-15")].iter().chain(parameters).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let head = [("Action", action), ("Version", "2016-11-15")];
+    let all = head.iter().chain(parameters).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Some(ec2.answer(all.collect(), true)?.map(|xml| xml.to_string()).map_err(|refusal| refusal.code))
 }
 
@@ -79,7 +83,8 @@ fn an_attachment_changes_and_what_it_says_is_what_becomes_of_the_interface() {
         let (instance, lni) = launch(&ec2, goes);
         if let Some(set) = set {
             let attachment = ec2.state().interfaces[&lni].attachment.clone().unwrap().id;
-            let wanted = [("NetworkInterfaceId", &*lni), ("Attachment.AttachmentId", &*attachment), ("Attachment.DeleteOnTermination", set)];
+            let wanted =
+                [("NetworkInterfaceId", &*lni), ("Attachment.AttachmentId", &*attachment), ("Attachment.DeleteOnTermination", set)];
             good(&ec2, "ModifyNetworkInterfaceAttribute", &wanted);
         }
         good(&ec2, "TerminateInstances", &[("InstanceId.1", &instance)]);
@@ -96,7 +101,9 @@ fn what_is_in_use_is_not_deleted_nor_attached_again() {
     let ((instance, lni), (other, _)) = (launch(&ec2, "true"), launch(&ec2, "true"));
     assert_eq!(code(&ec2, "DeleteNetworkInterface", &[("NetworkInterfaceId", &lni)]), "InvalidParameterValue");
     let attach = |interface: &str, instance: &str, index: &str| {
-        ask(&ec2, "AttachNetworkInterface", &[("NetworkInterfaceId", interface), ("InstanceId", instance), ("DeviceIndex", index)]).unwrap().map(drop)
+        ask(&ec2, "AttachNetworkInterface", &[("NetworkInterfaceId", interface), ("InstanceId", instance), ("DeviceIndex", index)])
+            .unwrap()
+            .map(drop)
     };
     assert_eq!(attach(&lni, &other, "3"), Err("InvalidNetworkInterface.InUse"));
     let free = create(&ec2, "a");
@@ -173,7 +180,10 @@ fn a_call_can_fail_with_and_without_its_work_done() {
         assert_eq!(lost, matches!(fault, Fault::LostBefore | Fault::LostAfter), "{fault:?}");
         assert_eq!(ec2.state().interfaces.len(), made, "{fault:?}");
     }
-    assert_eq!(ec2.calls().iter().map(|call| call.outcome.as_str()).collect::<Vec<_>>(), ["RequestLimitExceeded", "Unavailable", "UnauthorizedOperation", "lost", "lost"]);
+    assert_eq!(
+        ec2.calls().iter().map(|call| call.outcome.as_str()).collect::<Vec<_>>(),
+        ["RequestLimitExceeded", "Unavailable", "UnauthorizedOperation", "lost", "lost"]
+    );
 }
 
 #[test]
@@ -185,5 +195,7 @@ fn what_an_action_does_not_know_is_refused() {
     assert_eq!(code(&ec2, "CreateVpc", &[]), "InvalidAction");
     let tags = [("SubnetId", "subnet-0a"), ("TagSpecification.1.ResourceType", "instance"), ("TagSpecification.1.Tag.1.Key", "a")];
     assert_eq!(code(&ec2, "CreateNetworkInterface", &tags), "InvalidParameterValue");
-    assert!(matches!(ec2.answer([("Action".to_owned(), "DescribeSubnets".to_owned())].into(), false), Some(Err(refusal)) if refusal.code == "AuthFailure"));
+    assert!(
+        matches!(ec2.answer([("Action".to_owned(), "DescribeSubnets".to_owned())].into(), false), Some(Err(refusal)) if refusal.code == "AuthFailure")
+    );
 }

@@ -89,15 +89,9 @@ fn confirm(
 }
 
 /// An interface that nobody has and that is this Node's: made for it, or taken from its instance.
-fn candidate<'a>(
-    whole: &Whole<'a>,
-    memory: &Memory,
-    place: &Place<'_>,
-    claimed: &BTreeSet<&InterfaceId>,
-) -> Option<&'a Interface> {
-    let is_its = |one: &Interface| {
-        one.node_uid() == Some(place.node.uid.as_str()) || memory.holders.get(&one.id) == Some(&place.instance.id)
-    };
+fn candidate<'a>(whole: &Whole<'a>, memory: &Memory, place: &Place<'_>, claimed: &BTreeSet<&InterfaceId>) -> Option<&'a Interface> {
+    let is_its =
+        |one: &Interface| one.node_uid() == Some(place.node.uid.as_str()) || memory.holders.get(&one.id) == Some(&place.instance.id);
     let fits = |one: &&&Interface| one.subnet == place.instance.subnet && !claimed.contains(&one.id) && is_its(one);
     whole.ours.values().find(|one| fits(one) && one.attachment.is_none() && !whole.held.contains(&one.id)).copied()
 }
@@ -115,7 +109,11 @@ fn lacks(
     let streak = seen(&mut streaks, node.uid.clone(), (now, apart));
     let need = memory.needs.entry(node.uid.clone()).or_insert(Need { streak, generation: 0, made: None });
     need.streak = streak;
-    let missing = Finding::warning("lni.missing", format!("node {}", node.name), format!("{} has nothing at device index {device_index}", instance.id));
+    let missing = Finding::warning(
+        "lni.missing",
+        format!("node {}", node.name),
+        format!("{} has nothing at device index {device_index}", instance.id),
+    );
     outcome.findings.push(missing.fix("ask for the LNI in the launch template (NetworkInterfaces), or run the controller with --create"));
     let (phase, action) = match candidate {
         Some(one) => {

@@ -87,11 +87,26 @@ fn an_lni_is_deleted_only_if_every_part_of_the_rule_holds() {
         ("seen once", gone(), &[0], 0),
         ("seen twice within moments", gone(), &[0, 0], 0),
         ("its instance ends and is not gone yet", world(vec![], vec![free("eni-0a")], vec![instance("shutting-down")]), soon, 0),
-        ("its instance runs, without a Node, for less than the grace time", world(vec![], vec![free("eni-0a")], vec![instance("running")]), &[0, 9, 10], 0),
+        (
+            "its instance runs, without a Node, for less than the grace time",
+            world(vec![], vec![free("eni-0a")], vec![instance("running")]),
+            &[0, 9, 10],
+            0,
+        ),
         ("the same for longer", world(vec![], vec![free("eni-0a")], vec![instance("running")]), &[0, 11, 12], 1),
         ("a Node is to have it", world(vec![node()], vec![free("eni-0a")], vec![instance("running")]), &[0, 30, 60], 0),
-        ("the Node is being deleted", world(vec![Node { deleting: true, ..node() }], vec![free("eni-0a")], vec![instance("running")]), &[0, 11, 12], 1),
-        ("of two that a Node is to have, one", world(vec![node()], vec![free("eni-0a"), free("eni-0b")], vec![instance("running")]), &[0, 11, 12], 1),
+        (
+            "the Node is being deleted",
+            world(vec![Node { deleting: true, ..node() }], vec![free("eni-0a")], vec![instance("running")]),
+            &[0, 11, 12],
+            1,
+        ),
+        (
+            "of two that a Node is to have, one",
+            world(vec![node()], vec![free("eni-0a"), free("eni-0b")], vec![instance("running")]),
+            &[0, 11, 12],
+            1,
+        ),
         ("in use", with(|one| (one.status, one.attachment) = ("in-use".into(), Some(attachment("i-0a", INDEX)))), soon, 0),
         ("available and still attached", with(|one| one.attachment = Some(attachment("i-0a", INDEX))), soon, 0),
         ("pending", with(|one| one.status = "pending".into()), soon, 0),
@@ -212,7 +227,9 @@ fn the_lan_is_told_of_what_went_until_that_succeeds() {
         }
         release.is_some()
     };
-    let looks: Vec<bool> = [(&there, 0), (&gone, 1), (&there, 2), (&gone, 3), (&gone, 4), (&gone, 5), (&gone, 6)].map(|(world, minute)| look(world, minute)).into();
+    let looks: Vec<bool> = [(&there, 0), (&gone, 1), (&there, 2), (&gone, 3), (&gone, 4), (&gone, 5), (&gone, 6)]
+        .map(|(world, minute)| look(world, minute))
+        .into();
     assert_eq!(looks, [false, false, false, false, true, true, false]);
 }
 

@@ -19,28 +19,35 @@ pub(super) struct Hands<'a, 'b> {
 }
 
 impl Hands<'_, '_> {
-    pub(super) async fn carry_out(&mut self, outcome: &Outcome) {
-        for action in &outcome.actions {
+    /// Leaves the actions that were done.
+    pub(super) async fn carry_out(&mut self, outcome: &mut Outcome) {
+        for action in std::mem::take(&mut outcome.actions) {
             // Asked before each: the Lease may be lost in between.
             if !self.watch.leads() {
                 return;
             }
-            self.one(action).await;
+            if self.one(&action).await {
+                outcome.actions.push(action);
+            }
         }
         for note in &outcome.notes {
             self.event(note).await;
         }
     }
 
-    async fn one(&mut self, action: &Action) {
+    async fn one(&mut self, action: &Action) -> bool {
         let result = self.call(action).await;
         self.watch.metrics.count(action, result.is_ok());
         match result {
             Ok(made) => {
                 tell::progress(line(action));
                 self.watch.memory.done(action, made, self.watch.start.elapsed());
+                true
             }
-            Err(finding) => self.failed.push(*finding),
+            Err(finding) => {
+                self.failed.push(*finding);
+                false
+            }
         }
     }
 
@@ -72,8 +79,7 @@ impl Hands<'_, '_> {
 
     async fn event(&mut self, note: &Note) {
         let Note { node, uid, reason, message, warning } = note.clone();
-        let regarding =
-            Regarding { api_version: "v1".into(), kind: "Node".into(), namespace: None, name: node, uid: Some(uid) };
+        let regarding = Regarding { api_version: "v1".into(), kind: "Node".into(), namespace: None, name: node, uid: Some(uid) };
         let instance = self.watch.flags.cluster.clone();
         let event = EventNote { regarding, reason, message, warning, instance };
         if let Err(error) = self.watch.kube.post_event_as(COMPONENT, &event).await {

@@ -8,7 +8,8 @@ pub(super) fn manifest(flags: &Controller, image: &str) -> String {
     let mut arguments = vec!["lni".to_owned(), "controller".to_owned(), format!("--cluster={}", flags.cluster)];
     arguments.extend(flags.region.iter().map(|region| format!("--region={region}")));
     arguments.push("--admin=0.0.0.0:10081".into());
-    arguments.extend([(flags.delete, "--delete"), (flags.create, "--create")].into_iter().filter(|(is, _)| *is).map(|(_, flag)| flag.into()));
+    arguments
+        .extend([(flags.delete, "--delete"), (flags.create, "--create")].into_iter().filter(|(is, _)| *is).map(|(_, flag)| flag.into()));
     let arguments: String = arguments.iter().map(|argument| format!("            - {argument:?}\n")).collect();
     MANIFEST.replace("NAMESPACE", namespace).replace("IMAGE", &format!("{image:?}")).replace("            - ARGUMENTS\n", &arguments)
 }
@@ -109,11 +110,16 @@ mod tests {
     fn the_deployment_runs_what_was_asked_for_and_deletes_only_then() {
         let of = |rest: &str| {
             let line = format!("hybridge lni controller --cluster shop --manifest --image r/h:1 {rest}");
-            let Part::Lni(Lni::Controller(flags)) = Arguments::try_parse_from(line.split_whitespace()).unwrap().part else { panic!("{line}") };
+            let Part::Lni(Lni::Controller(flags)) = Arguments::try_parse_from(line.split_whitespace()).unwrap().part else {
+                panic!("{line}")
+            };
             manifest(&flags, flags.image.as_deref().unwrap())
         };
         let first = of("");
-        assert!(first.contains("namespace: kube-system") && first.contains("- \"--cluster=shop\"") && first.contains("image: \"r/h:1\""), "{first}");
+        assert!(
+            first.contains("namespace: kube-system") && first.contains("- \"--cluster=shop\"") && first.contains("image: \"r/h:1\""),
+            "{first}"
+        );
         assert!(!first.contains("--delete") && !first.contains("NAMESPACE") && !first.contains("ARGUMENTS"), "{first}");
         assert!(of("--delete -n net").contains("- \"--delete\"") && of("-n net").contains("namespace: net"));
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use hybridge_aws::{Session, Wishes};
 use hybridge_kube_io::{Access, Kube, NodeEvent};
-use hybridge_lni::lifecycle::{Memory, Outcome, Settings, cycle, policy};
+use hybridge_lni::lifecycle::{Action, Memory, Outcome, Settings, cycle, policy};
 use hybridge_report::{Exit, Finding, chain};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -94,14 +94,17 @@ impl<'a> Watch<'a> {
         self.lead.as_ref().is_none_or(Lead::holds)
     }
 
-    /// Looks, decides, and does what is to be done. Gives what was decided, and what failed.
+    /// Looks, decides, and does what is to be done. Gives what follows from the look, with the actions that were done, and what failed.
     async fn look(&mut self) -> (Outcome, Vec<Finding>) {
         let world = gather::world(&self.session, &self.kube, (&self.flags.cluster, &self.memory)).await;
-        let outcome = cycle(&world, &mut self.memory, &self.settings, self.start.elapsed());
+        let mut outcome = cycle(&world, &mut self.memory, &self.settings, self.start.elapsed());
         let mut failed = Vec::new();
-        if !self.flags.dry_run {
+        if self.flags.dry_run {
+            let would = outcome.actions.drain(..).filter(|action| !matches!(action, Action::Greet { .. }));
+            outcome.withheld.extend(would);
+        } else {
             let mut hands = Hands { watch: self, failed: &mut failed };
-            hands.carry_out(&outcome).await;
+            hands.carry_out(&mut outcome).await;
         }
         self.metrics.observe(&outcome.gauges, self.leads());
         (outcome, failed)

@@ -45,7 +45,7 @@ impl Watch<'_> {
         }
         let missing = last.gauges.missing > 0;
         let errors = tell::findings(last.findings.iter().chain(&failed));
-        let printed = print(Report { last, done: done.into_iter().filter(|_| !self.flags.dry_run).collect() }, self.flags.output);
+        let printed = print(&Report { last, done }, self.flags.output);
         match (errors, missing || !failed.is_empty()) {
             (_, true) => Exit::Partly,
             (true, false) => Exit::Input,
@@ -54,9 +54,9 @@ impl Watch<'_> {
     }
 }
 
-fn print(report: Report, output: Output) -> Exit {
+fn print(report: &Report, output: Output) -> Exit {
     match output {
-        Output::Json => tell::json(&report),
+        Output::Json => tell::json(report),
         Output::Table => {
             let mut text = String::new();
             for node in &report.last.nodes {
@@ -70,10 +70,7 @@ fn print(report: Report, output: Output) -> Exit {
                 }
             }
             let gauges = &report.last.gauges;
-            text.push_str(&format!(
-                "{} LNIs, {} nobody's, {} nodes without\n",
-                gauges.interfaces, gauges.orphans, gauges.nodes_without
-            ));
+            text.push_str(&format!("{} LNIs, {} nobody's, {} nodes without\n", gauges.interfaces, gauges.orphans, gauges.nodes_without));
             tell::data(&text)
         }
     }
