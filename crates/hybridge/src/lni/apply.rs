@@ -132,9 +132,9 @@ async fn carry_out(machine: &mut Machine, done: Vec<Change>, changes: Vec<Change
     let printed = match flags.output {
         Output::Table if commands.is_empty() => tell::data("nothing to do\n"),
         Output::Table => tell::data(&(commands.join("\n") + "\n")),
-        Output::Json => {
+        form @ (Output::Json | Output::Yaml) => {
             let failed = failures.iter().map(|failure| failure.change.to_string()).collect();
-            tell::json(&Report { dry_run: flags.dry_run, changes, commands, failed })
+            tell::structured(form, &Report { dry_run: flags.dry_run, changes, commands, failed })
         }
     };
     Ok(if failures.is_empty() { printed } else { Exit::Partly })

@@ -18,7 +18,7 @@ pub(crate) fn run(flags: &Check) -> Exit {
     };
     let valid = problems.iter().all(|problem| problem.severity != Severity::Error);
     let said = match flags.output {
-        Output::Json => tell::json(&json!({ "valid": valid, "problems": problems })),
+        form @ (Output::Json | Output::Yaml) => tell::structured(form, &json!({ "valid": valid, "problems": problems })),
         Output::Table => {
             let findings: Vec<Finding> = problems.into_iter().map(Finding::from).collect();
             tell::findings(&findings);

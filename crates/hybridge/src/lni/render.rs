@@ -95,7 +95,9 @@ async fn with_index(index: u8) -> Result<Option<MacAddr>, ImdsError> {
 
 fn print(files: &[File], output: Output) -> Exit {
     match output {
-        Output::Json => tell::json(&files.iter().map(|file| row(file, &format!("/etc/{}", file.path), None)).collect::<Value>()),
+        Output::Json | Output::Yaml => {
+            tell::structured(output, &files.iter().map(|file| row(file, &format!("/etc/{}", file.path), None)).collect::<Value>())
+        }
         Output::Table => {
             let text = |file: &File| match file.content.as_str() {
                 "" => format!("==> /etc/{} ({:04o}): empty, which switches the unit off\n\n", file.path, file.mode),
@@ -149,7 +151,7 @@ fn write(files: &[File], dir: &Path, flags: &Render) -> Exit {
         });
     }
     match flags.output {
-        Output::Json => tell::json(&rows),
+        form @ (Output::Json | Output::Yaml) => tell::structured(form, &rows),
         Output::Table => tell::data(&text),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(flags: &Status) -> Exit {
     }
     let printed = match flags.output {
         Output::Table => tell::data(&text(&told)),
-        Output::Json => tell::json(&told),
+        form @ (Output::Json | Output::Yaml) => tell::structured(form, &told),
     };
     // For scripts: whether the LNI answers and nobody fights about it.
     match printed {

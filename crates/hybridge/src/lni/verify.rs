@@ -50,7 +50,7 @@ pub(crate) fn run(flags: &Verify) -> Exit {
         }
     };
     let printed = match flags.output {
-        Output::Json => tell::json(&report),
+        form @ (Output::Json | Output::Yaml) => tell::structured(form, &report),
         Output::Table => {
             let printed = tell::data(&text(&report));
             tell::findings(&report.findings);

@@ -56,7 +56,7 @@ impl Watch<'_> {
 
 fn print(report: &Report, output: Output) -> Exit {
     match output {
-        Output::Json => tell::json(report),
+        Output::Json | Output::Yaml => tell::structured(output, report),
         Output::Table => {
             let mut text = String::new();
             for node in &report.last.nodes {
