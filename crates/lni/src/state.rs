@@ -45,7 +45,8 @@ pub struct State {
     pub rules: BTreeSet<Rule>,
     /// Sysctl → value.
     pub sysctls: BTreeMap<String, String>,
-    /// Text of our nftables tables, as [`crate::nft`] writes it; none where they are missing or changed by somebody.
+    /// Text of our nftables tables, as [`crate::nft`] writes it; none where one is missing. What somebody has changed
+    /// is another text.
     pub ruleset: Option<String>,
 }
 

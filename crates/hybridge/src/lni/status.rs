@@ -28,10 +28,8 @@ pub(crate) fn run(flags: &Status) -> Exit {
         form @ (Output::Json | Output::Yaml) => tell::structured(form, &told),
     };
     // For scripts: whether the LNI answers and nobody fights about it.
-    match printed {
-        Exit::Ok if told.phase != Phase::Ready || !told.contested.is_empty() => Exit::Input,
-        other => other,
-    }
+    let answers = told.phase == Phase::Ready && told.contested.is_empty();
+    if printed == Exit::Ok && !answers { Exit::Input } else { printed }
 }
 
 fn text(told: &Told) -> String {
