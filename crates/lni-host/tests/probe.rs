@@ -49,7 +49,7 @@ async fn each_outcome_is_told_apart_and_nothing_is_tried_that_was_not_allowed() 
     let (http, answers) = listener().await;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = http.accept().await {
-            stream.read(&mut [0; 1024]).await.unwrap();
+            let _asked = stream.read(&mut [0; 1024]).await.unwrap();
             stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
         }
     });
@@ -110,9 +110,9 @@ async fn who_does_not_know_the_token_is_turned_away_on_either_side() {
     tokio::spawn(async move {
         let (mut stream, _) = impostor.accept().await.unwrap();
         stream.write_all(b"{\"say\":\"hello\",\"version\":1,\"nonce\":\"00\"}\n").await.unwrap();
-        stream.read(&mut [0; 1024]).await.unwrap();
+        let _asked = stream.read(&mut [0; 1024]).await.unwrap();
         stream.write_all(b"{\"say\":\"welcome\",\"you\":\"127.0.0.1\",\"proof\":\"00\"}\n").await.unwrap();
-        stream.read(&mut [0; 1024]).await.unwrap();
+        let _asked = stream.read(&mut [0; 1024]).await.unwrap();
     });
     let error = Session::open(there.into(), &token("the token of both sides"), PATIENCE).await.unwrap_err();
     assert!(matches!(error, ProbeError::Stranger(_)), "{error}");

@@ -96,10 +96,15 @@ async fn answer(mut connection: Connection, peer: SocketAddr, name: String) {
 
 /// `curl` from a namespace, waiting at most `patience` for each step.
 pub fn get(from: &Netns, to: SocketAddrV4, patience: Duration) -> Answer {
-    from.run(|| ask(to, patience)).unwrap_or_else(|error| match error.kind() {
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => Answer::Silence,
-        ErrorKind::ConnectionRefused => Answer::Refused,
-        _ => Answer::Other(error.to_string()),
+    from.run(|| ask(to, patience)).unwrap_or_else(|error| {
+        let kind = error.kind();
+        if matches!(kind, ErrorKind::TimedOut | ErrorKind::WouldBlock) {
+            Answer::Silence
+        } else if kind == ErrorKind::ConnectionRefused {
+            Answer::Refused
+        } else {
+            Answer::Other(error.to_string())
+        }
     })
 }
 

@@ -53,10 +53,8 @@ pub(super) fn delete(ns: &Netns, which: impl Fn(u32) -> bool + Send) -> Result<u
 }
 
 fn priority(rule: &RuleMessage) -> u32 {
-    let found = rule.attributes.iter().find_map(|attribute| match attribute {
-        RuleAttribute::Priority(priority) => Some(*priority),
-        _ => None,
-    });
+    let found =
+        rule.attributes.iter().find_map(|attribute| if let RuleAttribute::Priority(priority) = attribute { Some(*priority) } else { None });
     found.unwrap_or(0)
 }
 

@@ -211,9 +211,9 @@ pub(crate) fn index(ns: &Netns, name: &str) -> Result<u32, WireError> {
 
 /// Ethernet address of an interface.
 pub(crate) fn mac(ns: &Netns, name: &str) -> Result<[u8; 6], WireError> {
-    let address = link(ns, name)?.attributes.into_iter().find_map(|attribute| match attribute {
-        LinkAttribute::Address(octets) => <[u8; 6]>::try_from(octets).ok(),
-        _ => None,
+    let address = link(ns, name)?.attributes.into_iter().find_map(|attribute| {
+        let LinkAttribute::Address(octets) = attribute else { return None };
+        <[u8; 6]>::try_from(octets).ok()
     });
     address.ok_or_else(|| WireError::NoInterface { namespace: ns.name().into(), interface: format!("{name} with an Ethernet address") })
 }
