@@ -200,7 +200,8 @@ fn what_is_missing_is_made_and_what_is_nobodys_is_deleted_and_the_lan_told() {
 #[test]
 fn an_answer_in_part_deletes_nothing_and_says_what_is_missing() {
     let cloud = Cloud::new(Conduct { page: 1, ..Conduct::default() });
-    (cloud.stray(), cloud.launch("with", Some(true)));
+    cloud.stray();
+    cloud.launch("with", Some(true));
     for _ in 0..8 {
         cloud.ec2.fail("DescribeNetworkInterfaces", Fault::SecondPage);
     }
