@@ -13,11 +13,13 @@
 //! be used; the real one is set inside the machine. No security group applies to it, so the firewall of the machine is the only one.
 //! Nothing here reads a clock, a file or a socket.
 
+pub mod ami;
 pub mod arp;
 pub mod causes;
 pub mod contest;
 pub mod desired;
 pub mod dhcp;
+pub mod doctor;
 pub mod facts;
 pub mod lease;
 pub mod lifecycle;
@@ -29,3 +31,4 @@ pub mod render;
 pub mod resolve;
 pub mod state;
 pub mod verify;
+pub mod verdict;

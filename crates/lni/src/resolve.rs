@@ -74,3 +74,13 @@ pub fn resolve(profile: &Profile, facts: &Facts) -> Result<(Lni, Vec<Finding>), 
         _ => Err(findings),
     }
 }
+
+/// The interface alone, whatever else is in the way: for those who look at a machine and change nothing.
+///
+/// # Errors
+/// There is no such interface, or it cannot be an LNI.
+pub fn locate(profile: &Profile, facts: &Facts) -> Result<Lni, Finding> {
+    let found = interface::find(profile, facts)?;
+    let (link, name, parent) = (found.link.index, found.link.name.clone(), found.parent);
+    Ok(Lni { profile: profile.clone(), link, name, mac: found.mac, parent, vpc_routes: Vec::new() })
+}
