@@ -29,6 +29,7 @@ mod request;
 mod schema;
 mod service_account;
 mod services;
+mod untyped;
 mod vtep;
 mod watch;
 
@@ -47,3 +48,4 @@ pub use pods::Pod;
 pub use schema::classify;
 pub use service_account::ServiceAccount;
 pub use services::LoadBalancer;
+pub use untyped::Kind;

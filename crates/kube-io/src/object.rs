@@ -14,7 +14,7 @@ use crate::error::{Call, CallError, CallErrorKind, Verb};
 const FIELD_MANAGER: &str = "hybridge-gateway";
 
 /// A kind of object and where the API server keeps it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Resource {
     pub(crate) kind: &'static str,
     pub(crate) api_version: &'static str,

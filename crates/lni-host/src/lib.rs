@@ -14,6 +14,7 @@
 pub mod agent;
 mod clock;
 mod dhcp;
+pub mod doctor;
 mod duplicate;
 pub mod error;
 pub mod facts;

@@ -3,6 +3,7 @@
 //! Everything is asked for by filters: what does not exist is left out of the answer, and refusals stay refusals. All pages are read.
 
 mod decode;
+mod server;
 
 use hybridge_cluster::world::{
     Endpoint, EndpointService, Interface, NetworkAcl, RouteTable, SecurityGroup, Subnet, TransitGateway, TransitGatewayAttachment,

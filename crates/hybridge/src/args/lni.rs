@@ -47,15 +47,15 @@ pub(crate) enum Lni {
     #[command(after_help = "Examples:
   hybridge lni probe --listen 192.168.2.100:7105 --allow 192.168.2.160-192.168.2.190 --token-file token")]
     Probe(Probe),
-    /// Look for what keeps the LAN from reaching Services: machine, MetalLB, Multus, launch template, subnet
+    /// Look for what keeps the LAN from reaching Services: machine, MetalLB, Multus, Services
     #[command(after_help = "Examples:
   hybridge lni doctor -c lni.yaml
   hybridge lni doctor -c lni.yaml --facts facts.json -o json")]
     Doctor(Doctor),
-    /// Tell whether an AMI can start on an Outposts server
+    /// Tell whether an AMI can start on an Outposts server, and whether a launch template and its subnets make an LNI
     #[command(after_help = "Examples:
   hybridge lni ami ami-0123456789abcdef0 --region eu-central-1 --instance-type c6id.8xlarge
-  hybridge lni ami --launch-template lt-0123456789abcdef0 --region eu-central-1")]
+  hybridge lni ami --launch-template lt-0123456789abcdef0 --device-index 14 --region eu-central-1")]
     Ami(Ami),
     /// Make and clean up LNIs of a cluster's nodes: runs in the cluster
     #[command(after_help = "Examples:
@@ -232,11 +232,70 @@ pub(crate) struct Probe {
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) profile: Profile,
+    /// Judge what --save-facts wrote, here or on another machine, in place of this machine
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["save_facts", "kubeconfig", "context"])]
+    pub(crate) facts: Option<PathBuf>,
+    /// Write what is known of the machine and the cluster to a file, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_facts: Option<PathBuf>,
+    /// Ask the API server of this kubeconfig about MetalLB, Multus, Services and workloads
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig, in place of its current one
+    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    pub(crate) context: Option<String>,
+    /// Label of nodes with an LNI in this LAN
+    #[arg(long, value_name = "LABEL=VALUE", value_parser = label)]
+    pub(crate) lni_nodes: Option<(String, String)>,
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+    /// Form of what is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
+    pub(crate) output: Output,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let found = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    found
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| "write LABEL=VALUE, such as example.com/lan=press".to_owned())
 }
 
 /// Flags of `ami`.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Ami {}
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["images", "launch_template"]))]
+pub(crate) struct Ami {
+    /// AMIs
+    #[arg(value_name = "AMI")]
+    pub(crate) images: Vec<String>,
+    /// Launch template, by identifier or name, with its AMI; several are also compared with each other
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) launch_template: Vec<String>,
+    /// Version of the launch template
+    #[arg(long, value_name = "VERSION", default_value = "$Default", requires = "launch_template")]
+    pub(crate) version: String,
+    /// Region
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Profile of the AWS configuration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Instance type; that of the launch template unless said
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) instance_type: Option<String>,
+    /// GB of instance storage for the root volume; the largest disk of the type unless said
+    #[arg(long, value_name = "GB")]
+    pub(crate) instance_store_size: Option<u64>,
+    /// Subnet of the node group; those of the launch template's interfaces are looked at anyway
+    #[arg(long, value_name = "SUBNET", requires = "launch_template")]
+    pub(crate) subnet: Vec<String>,
+    /// Device index of the LNI
+    #[arg(long, value_name = "INDEX", value_parser = clap::value_parser!(u8).range(1..=15))]
+    pub(crate) device_index: Option<u8>,
+    /// Form of what is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table, value_name = "FORM")]
+    pub(crate) output: Output,
+}
 
 /// Flags of `controller`.
 #[derive(Args, Clone, Debug)]

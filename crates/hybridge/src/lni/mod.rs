@@ -11,6 +11,7 @@ mod render;
 mod run;
 mod source;
 mod status;
+mod verdicts;
 mod verify;
 
 use hybridge_report::Exit;

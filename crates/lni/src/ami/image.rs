@@ -104,7 +104,11 @@ fn snapshots(image: &Image) -> Verdict {
             );
             SNAPSHOT.fail(&image.id, what, format!("{ONE}; see {RULE}"))
         }
-        number => SNAPSHOT.fail(&image.id, format!("it has {number} snapshots: {told}; a server starts from one alone"), format!("{ONE}; see {RULE}")),
+        number => SNAPSHOT.fail(
+            &image.id,
+            format!("it has {number} snapshots: {told}; a server starts from one alone"),
+            format!("{ONE}; see {RULE}"),
+        ),
     }
 }
 
@@ -166,7 +170,9 @@ fn boot(image: &Image, kind: Option<&InstanceType>) -> Verdict {
     let mode = if image.boot_mode.is_empty() { "the type's default" } else { &image.boot_mode };
     match fits {
         true => BOOT.pass(mode),
-        false => BOOT.fail(&image.id, format!("it starts by {mode}, the type by {}", modes.join(", ")), "take an AMI with another boot mode"),
+        false => {
+            BOOT.fail(&image.id, format!("it starts by {mode}, the type by {}", modes.join(", ")), "take an AMI with another boot mode")
+        }
     }
 }
 

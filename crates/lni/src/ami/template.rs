@@ -119,7 +119,8 @@ fn lni(template: &Template, server: &Server<'_>, index: Option<u8>) -> Verdict {
         let there: Vec<_> = template.interfaces.iter().map(|interface| interface.index.to_string()).collect();
         let there = if there.is_empty() { "no interface".to_owned() } else { format!("interfaces at {}", there.join(", ")) };
         let what = format!("it asks for {there}, and for none at {index}: instances start without an LNI");
-        let fix = format!("add NetworkInterfaces with DeviceIndex {index} and DeleteOnTermination, or leave it to `hybridge lni controller`");
+        let fix =
+            format!("add NetworkInterfaces with DeviceIndex {index} and DeleteOnTermination, or leave it to `hybridge lni controller`");
         return LNI.warn(title, what, fix);
     };
     let mut findings = Vec::new();
@@ -134,8 +135,11 @@ fn lni(template: &Template, server: &Server<'_>, index: Option<u8>) -> Verdict {
         findings.push(Finding::error(LNI.code, &title, what).fix("take a larger type, or fewer interfaces"));
     }
     if index < SAFE {
-        let what = format!("index {index} is low: the VPC CNI attaches spare interfaces at the lowest free index, and one there would be an LNI");
-        findings.push(Finding::warning(LNI.code, &title, what).fix("take a high one, such as 14, in EnableLniAtDeviceIndex, template and profile"));
+        let what =
+            format!("index {index} is low: the VPC CNI attaches spare interfaces at the lowest free index, and one there would be an LNI");
+        findings.push(
+            Finding::warning(LNI.code, &title, what).fix("take a high one, such as 14, in EnableLniAtDeviceIndex, template and profile"),
+        );
     }
     LNI.of(format!("interface at index {index}"), findings)
 }
@@ -157,7 +161,8 @@ fn tag(template: &Template) -> Verdict {
         Some("true") => TAG.pass(format!("{NO_MANAGE}=true at creation")),
         other => {
             let is = other.map_or_else(|| "does not set".to_owned(), |value| format!("sets `{value}` for"));
-            let what = format!("it {is} {NO_MANAGE} on interfaces: the VPC CNI takes the LNI for its own, and deletes its address (cause 7)");
+            let what =
+                format!("it {is} {NO_MANAGE} on interfaces: the VPC CNI takes the LNI for its own, and deletes its address (cause 7)");
             let fix = format!("add TagSpecifications with ResourceType network-interface and {NO_MANAGE}=true");
             TAG.fail(template.title(), what, fix)
         }

@@ -72,7 +72,8 @@ fn is_on(known: &Known, unit: &str) -> bool {
 /// ec2-net-utils of Amazon Linux, udev-net-manager of the EKS AMI, nm-cloud-setup of Red Hat.
 fn units(known: &Known, lni: Option<&Lni>) -> Verdict {
     let mut findings = Vec::new();
-    let names: Vec<&str> = lni.iter().flat_map(|lni| [Some(lni.name.as_str()), lni.parent.as_ref().map(|parent| parent.name.as_str())]).flatten().collect();
+    let names: Vec<&str> =
+        lni.iter().flat_map(|lni| [Some(lni.name.as_str()), lni.parent.as_ref().map(|parent| parent.name.as_str())]).flatten().collect();
     for unit in &known.machine.units {
         let Some((template, rest)) = unit.split_once('@') else {
             if unit.starts_with("nm-cloud-setup.") {
@@ -117,7 +118,8 @@ fn firewall(known: &Known, lni: Option<&Lni>) -> Verdict {
     for unit in ["ufw.service", "iptables.service", "nftables.service"] {
         if is_on(known, unit) {
             let what = "its rules are asked as well as ours, and a reload of it may take away those of others";
-            findings.push(Finding::warning(FIREWALL.code, unit, what).fix("see that it accepts what comes in by the LNI, or switch it off"));
+            findings
+                .push(Finding::warning(FIREWALL.code, unit, what).fix("see that it accepts what comes in by the LNI, or switch it off"));
         }
     }
     if seen.is_empty() && findings.is_empty() {
@@ -139,7 +141,8 @@ fn renderer(known: &Known, family: Family) -> Verdict {
     let other = ["NetworkManager.service", "systemd-networkd.service"].into_iter().find(|other| is_on(known, other));
     let what = match (family, other) {
         (Family::Amazon, None) if known.system.version == "2" => {
-            "Amazon Linux 2 sets up interfaces by ifcfg files, for which none are written; the agent sets up the LNI when it starts".to_owned()
+            "Amazon Linux 2 sets up interfaces by ifcfg files, for which none are written; the agent sets up the LNI when it starts"
+                .to_owned()
         }
         (_, Some(other)) => format!("{unit} is off and {other} is on"),
         (_, None) => format!("{unit} is off"),

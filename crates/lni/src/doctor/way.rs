@@ -29,8 +29,7 @@ const TOLD: [(Cause, Check); 6] = [
 ];
 
 /// All of these.
-pub(super) const CHECKS: [Check; 8] =
-    [FORWARDING, RULES, TOLD[0].1, TOLD[1].1, TOLD[2].1, TOLD[3].1, TOLD[4].1, TOLD[5].1];
+pub(super) const CHECKS: [Check; 8] = [FORWARDING, RULES, TOLD[0].1, TOLD[1].1, TOLD[2].1, TOLD[3].1, TOLD[4].1, TOLD[5].1];
 
 pub(super) fn checks(view: &View<'_>) -> Vec<Verdict> {
     let mut verdicts = vec![forwarding(view), rules(view)];
@@ -104,9 +103,9 @@ fn rules(view: &View<'_>) -> Verdict {
     let (addresses, up, mtu) = (is.addresses.clone(), is.up, is.mtu);
     let wanted = desired(view.lni, view.known.lease.as_ref());
     let wanted = State { addresses, up, mtu, ruleset: None, sysctls: BTreeMap::new(), ..wanted };
-    let missing = plan(&wanted, &is).into_iter().filter(|change| {
-        matches!(change, Change::Routing(RoutingChange::SetRoute(_) | RoutingChange::SetRule(_)))
-    });
+    let missing = plan(&wanted, &is)
+        .into_iter()
+        .filter(|change| matches!(change, Change::Routing(RoutingChange::SetRoute(_) | RoutingChange::SetRule(_))));
     let fix = "`hybridge lni apply` sets it, `hybridge lni run` keeps it";
     let finding = |change: Change| Finding::error(RULES.code, &view.lni.name, format!("missing: {change}")).fix(fix);
     RULES.of(format!("{} rules and {} routes are wanted", wanted.rules.len(), wanted.routes.len()), missing.map(finding).collect())

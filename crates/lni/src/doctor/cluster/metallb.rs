@@ -86,13 +86,17 @@ fn pools_lie_well(view: &View<'_>, pools: &[Pool<'_>], lan: Range4) -> Verdict {
             }
         }
         if pool.announced.is_empty() {
-            wrong("no L2Advertisement announces it: its addresses are given out, and nobody answers for them".into(), "add an L2Advertisement with this pool");
+            wrong(
+                "no L2Advertisement announces it: its addresses are given out, and nobody answers for them".into(),
+                "add an L2Advertisement with this pool",
+            );
         }
     }
     for wanted in &view.profile.vips.pools {
         if !pools.iter().any(|pool| pool.ranges.iter().any(|range| range.covers(*wanted))) {
             let what = format!("no IPAddressPool has {wanted}, which the profile names in vips.pools");
-            findings.push(Finding::warning(POOLS.code, "vips.pools", what).fix("add an IPAddressPool with it, or take it out of the profile"));
+            findings
+                .push(Finding::warning(POOLS.code, "vips.pools", what).fix("add an IPAddressPool with it, or take it out of the profile"));
         }
     }
     let here: Vec<_> = pools.iter().filter(|pool| pool.concerns(lan)).map(|pool| pool.name.as_str()).collect();
@@ -111,11 +115,8 @@ fn two_lans(pools: &[Pool<'_>], lan: Range4) -> Verdict {
             let what = format!("it has {range}, which is not in {lan}: a Service may get an address that this LAN does not have");
             findings.push(Finding::error(TWO_LANS.code, &pool.name, what).fix("make a pool for each LAN, with an L2Advertisement each"));
         }
-        let places: BTreeSet<String> = pool
-            .announced
-            .iter()
-            .map(|one| format!("{} {}", one["spec"]["interfaces"], one["spec"]["nodeSelectors"]))
-            .collect();
+        let places: BTreeSet<String> =
+            pool.announced.iter().map(|one| format!("{} {}", one["spec"]["interfaces"], one["spec"]["nodeSelectors"])).collect();
         if places.len() > 1 {
             let those: Vec<_> = pool.announced.iter().map(|one| named(one)).collect();
             let what = format!("{} announce it at different interfaces or nodes", those.join(", "));
@@ -237,8 +238,13 @@ fn version(view: &View<'_>) -> Verdict {
         let containers = set["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten();
         containers.filter_map(|container| container["image"].as_str()).map(move |image| (set, image))
     });
-    let Some((set, image)) = images.into_iter().find(|(_, image)| image.contains("metallb/speaker") || image.contains("metallb-speaker")) else {
-        return VERSION.fail("DaemonSet", "no speaker of MetalLB runs in the cluster", "install MetalLB, or write `vips: {announcer: none}`");
+    let Some((set, image)) = images.into_iter().find(|(_, image)| image.contains("metallb/speaker") || image.contains("metallb-speaker"))
+    else {
+        return VERSION.fail(
+            "DaemonSet",
+            "no speaker of MetalLB runs in the cluster",
+            "install MetalLB, or write `vips: {announcer: none}`",
+        );
     };
     let image = image.split_once('@').map_or(image, |(image, _)| image);
     let tag = image.rsplit_once(':').map_or("", |(_, tag)| tag);

@@ -54,7 +54,8 @@ fn judge(plugin: &Value, place: &str) -> Option<Finding> {
             Some(Finding::error(NETWORKS.code, place, what).fix("write \"type\": \"ipvlan\", which uses the MAC address of the LNI"))
         }
         "host-device" => {
-            let what = "host-device takes the LNI away from the node and gives it to one pod: no Service of the node answers in the LAN then";
+            let what =
+                "host-device takes the LNI away from the node and gives it to one pod: no Service of the node answers in the LAN then";
             Some(Finding::warning(NETWORKS.code, place, what).fix("fine if that pod alone is to have it; else write \"type\": \"ipvlan\""))
         }
         _ => None,

@@ -84,7 +84,8 @@ fn disconnect(view: &View<'_>, services: &[&Value]) -> Verdict {
     if let Some(why) = kinds.iter().find_map(|kind| kind.as_ref().err()) {
         return DISCONNECT.skip(why);
     }
-    let workloads: Vec<&Value> = kinds.iter().flatten().copied().flatten().filter(|one| services.iter().any(|service| is_behind(one, service))).collect();
+    let workloads: Vec<&Value> =
+        kinds.iter().flatten().copied().flatten().filter(|one| services.iter().any(|service| is_behind(one, service))).collect();
     let mut findings = Vec::new();
     let mut seen = Vec::new();
     for workload in &workloads {
