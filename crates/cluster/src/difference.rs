@@ -93,7 +93,8 @@ impl Action {
 
 /// Compares a deployed template with the one that is wanted. Orders that mean nothing, and forms that mean the same, are no difference.
 pub fn difference(deployed: &Json, wanted: &Json) -> Difference {
-    let section = |template: &'_ Json, name: &str| template.get(name).and_then(Json::as_object).cloned().unwrap_or_default();
+    let empty = serde_json::Map::new();
+    let section = |template, name| section(template, name).unwrap_or(&empty);
     let (old, new) = (section(deployed, "Resources"), section(wanted, "Resources"));
     let ids: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let resources = ids.into_iter().filter_map(|id| resource(id, old.get(id), new.get(id))).collect();
@@ -103,11 +104,15 @@ pub fn difference(deployed: &Json, wanted: &Json) -> Difference {
     Difference { resources, outputs }
 }
 
+fn section<'a>(template: &'a Json, name: &str) -> Option<&'a serde_json::Map<String, Json>> {
+    template.get(name)?.as_object()
+}
+
 fn output(key: &str, old: Option<&Json>, new: Option<&Json>) -> Option<OutputChange> {
     let action = match (old, new) {
         (None, _) => Action::Add,
         (_, None) => Action::Remove,
-        (Some(old), Some(new)) if canonical(old) == canonical(new) => return None,
+        (Some(old), Some(new)) if old == new || canonical(old) == canonical(new) => return None,
         (Some(_), Some(_)) => Action::Change,
     };
     Some(OutputChange { key: key.to_owned(), action })
@@ -119,6 +124,8 @@ fn resource(id: &str, old: Option<&Json>, new: Option<&Json>) -> Option<Resource
         |kind: String, action: Action, properties: Vec<PropertyChange>| ResourceChange { id: id.to_owned(), kind, action, properties };
     match (old, new) {
         (None, None) => None,
+        // What is the same to the letter, as most is, needs no other form to be the same.
+        (Some(old), Some(new)) if old == new => None,
         (None, Some(new)) => Some(change(kind(new), Action::Add, Vec::new())),
         (Some(old), None) => Some(change(kind(old), Action::Remove, Vec::new())),
         (Some(old), Some(new)) => {

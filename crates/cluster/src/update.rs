@@ -107,13 +107,14 @@ pub fn plan_update(cluster: &Cluster, world: &World, force: bool) -> UpdatePlan 
     plan.findings.extend(guard::check(cluster, world, &whole, force));
     plan.live = live::changes(body, &after, world);
     if !whole.is_empty() || live::must_be_written(body, &after, world) {
-        plan.phases = phases(body, wanted, whole);
+        plan.phases = phases(body, wanted, &after, whole);
     }
     plan
 }
 
-fn phases(deployed: &serde_json::Value, wanted: Template, whole: Difference) -> Vec<Phase> {
-    let clashes = clash::clashes(deployed, &wanted, &whole);
+/// `after`: the wanted template as a tree.
+fn phases(deployed: &serde_json::Value, wanted: Template, after: &serde_json::Value, whole: Difference) -> Vec<Phase> {
+    let clashes = clash::clashes(deployed, after, &whole);
     let Some(first) = clashes.first_phase(&wanted) else {
         return vec![Phase::of(wanted, whole, "everything at once")];
     };

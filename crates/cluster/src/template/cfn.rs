@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 mod check;
 mod parse;
 mod render;
+mod same;
 
 pub use check::Fault;
 
@@ -124,6 +125,11 @@ impl Template {
         serde_json::to_string(self).expect("a template has no key that is not text")
     }
 
+    /// How many bytes CloudFormation gets.
+    pub fn bytes(&self) -> usize {
+        render::length(self)
+    }
+
     /// The same as a tree, to be compared with a deployed one.
     pub fn to_json(&self) -> Json {
         serde_json::to_value(self).expect("a template has no key that is not text")
@@ -191,6 +197,11 @@ impl Resource {
 }
 
 impl Value {
+    /// Whether this is what a template has there, word for word. What means the same in other words is not.
+    pub fn is(&self, json: &Json) -> bool {
+        same::is(self, json)
+    }
+
     /// What a resource or pseudo parameter is known by.
     pub fn reference(id: impl Into<String>) -> Self {
         Self::Ref(id.into())

@@ -83,10 +83,11 @@ fn own(cluster: &Cluster, world: &World) -> StackPlan {
 /// Takes out of a template that is too large for a request what says nothing new: principals of other partitions; then each route's own
 /// waiting for the gateway, which its table does for all of them.
 pub(crate) fn shrink(template: &mut Template, partition: &str) {
-    let too_large = |template: &Template| template.render().len() > MAX_BODY;
-    if too_large(template)
-        && let Some(principals) = template.mappings.get_mut(document::PRINCIPALS)
-    {
+    let too_large = |template: &Template| template.bytes() > MAX_BODY;
+    if !too_large(template) {
+        return;
+    }
+    if let Some(principals) = template.mappings.get_mut(document::PRINCIPALS) {
         principals.retain(|name, _| name == partition);
     }
     if !too_large(template) {

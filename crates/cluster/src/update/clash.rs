@@ -17,12 +17,11 @@ pub(super) struct Clashes {
     late: BTreeSet<String>,
 }
 
-pub(super) fn clashes(deployed: &Json, wanted: &Template, whole: &Difference) -> Clashes {
-    let wanted = wanted.to_json();
-    let resource = |template: &Json, id: &str| template.pointer(&format!("/Resources/{id}")).cloned().unwrap_or_default();
+pub(super) fn clashes(deployed: &Json, wanted: &Json, whole: &Difference) -> Clashes {
+    let claim_of = |template: &Json, id: &str| template.get("Resources").and_then(|all| all.get(id)).and_then(claim);
     let mut old: BTreeSet<String> = BTreeSet::new();
     for change in whole.resources.iter().filter(|change| takes_away(change.action)) {
-        if let Some(claim) = claim(&resource(deployed, &change.id)) {
+        if let Some(claim) = claim_of(deployed, &change.id) {
             old.insert(claim);
         }
     }
@@ -36,7 +35,7 @@ pub(super) fn clashes(deployed: &Json, wanted: &Template, whole: &Difference) ->
             }
             Action::Remove => false,
         };
-        let claim = claim(&resource(&wanted, &change.id)).filter(|_| makes);
+        let claim = claim_of(wanted, &change.id).filter(|_| makes);
         if claim.is_some_and(|claim| change.action == Action::Change || old.contains(&claim)) {
             late.insert(change.id.clone());
         }

@@ -73,7 +73,10 @@ pub(super) fn settle(cluster: &Cluster, mut wanted: Template, deployed: &Json) -
             wanted.outputs.insert(key.clone(), crate::template::cfn::Output { value, export });
         }
     }
-    if wanted.render().contains("Fn::If") || wanted.resources.values().any(|resource| resource.attributes.contains_key("Condition")) {
+    let asks = |wanted: &Template| {
+        wanted.resources.values().any(|resource| resource.attributes.contains_key("Condition")) || wanted.render().contains("Fn::If")
+    };
+    if section("Conditions").next().is_some() && asks(&wanted) {
         wanted.conditions = section("Conditions").map(|(name, condition)| (name.clone(), condition.into())).collect();
     }
     (wanted, findings)
@@ -97,6 +100,11 @@ fn keep_words(cluster: &Cluster, id: &str, new: &mut Resource, old: &Json) {
     }
     // Ports of a rule for every protocol mean nothing, and older eksctl wrote them otherwise.
     let same = |new: &Resource| {
+        let as_written = || new.properties.iter().zip(old_properties).all(|((key, new), (other, old))| key == other && new.is(old));
+        let kind = old.get("Type").and_then(Json::as_str);
+        if kind == Some(&new.kind) && new.properties.len() == old_properties.len() && as_written() {
+            return true;
+        }
         let template = |resource: Json| serde_json::json!({ "Resources": { "It": resource } });
         let as_json = serde_json::to_value(new).unwrap_or_default();
         difference(&template(old.clone()), &template(as_json)).is_empty()
@@ -127,6 +135,9 @@ fn keep_birth(cluster: &Cluster, new: &mut Resource, old: &serde_json::Map<Strin
 }
 
 fn keep(new: &mut Value, old: &Json, key: &str) {
+    if new.is(old) {
+        return;
+    }
     let as_json = serde_json::to_value(&*new).unwrap_or_default();
     if canonical_at(&as_json, key) == canonical_at(old, key) {
         *new = Value::from(old);

@@ -105,7 +105,7 @@ fn plan(file: &Read, world: &World, offline: bool) -> Result<Told, Vec<Finding>>
 /// The template that the stack will have in the end, and its bytes.
 fn wanted(first: &StackPlan, update: Option<&UpdatePlan>) -> (serde_json::Value, usize) {
     let last = update.and_then(|update| update.phases.last()).map_or(&first.template, |phase| &phase.template);
-    (last.to_json(), last.render().len())
+    (last.to_json(), last.bytes())
 }
 
 /// The bytes that CloudFormation gets next for the cluster's own stack.

@@ -1,10 +1,32 @@
 //! To JSON, in one order.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Output, Resource, Template, Value};
+
+/// How many bytes a template has, without making them.
+pub(super) fn length(template: &Template) -> usize {
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, template).expect("counting does not fail, and a template has no key that is not text");
+    count.0
+}
+
+/// Counts what is written.
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -30,7 +30,7 @@ pub(super) fn table(told: &Told) -> String {
     let mut text = format!("cluster {} in {}, Kubernetes {}\n", metadata.name, metadata.region, told.cluster.version);
     for (at, stack) in told.stacks.iter().enumerate() {
         let action = action(told, at, stack);
-        let size = format!("{} resources, {} bytes", stack.template.resources.len(), stack.template.render().len());
+        let size = format!("{} resources, {} bytes", stack.template.resources.len(), stack.template.bytes());
         let _ = writeln!(text, "\nstack {} ({}): {action}, {size}", stack.name, stack.purpose.name());
         match &told.update {
             Some(update) if at == 0 => changes(&mut text, update),
