@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use hybridge_document::{Problems, nearest};
 
 use super::arn::Arn;
+use super::outposts::{self, OutpostsServer};
 use super::places::Places;
 
 /// What the annotations ask for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Annotations {
     /// `hybridge/trust-anchor-arn`: a trust anchor that exists; with `profile_arn`, in place of `caBundleCert`.
     pub trust_anchor_arn: Option<String>,
@@ -31,6 +32,8 @@ pub struct Annotations {
     pub gateway_subnets: Vec<String>,
     /// `hybridge/own-cni`: there is a CNI in the cluster that is no add-on, so that EC2 nodes get ready without vpc-cni.
     pub own_cni: bool,
+    /// `hybridge/outposts-servers`: nodes on Outposts servers, a YAML list ([`outposts`]).
+    pub outposts_servers: Vec<OutpostsServer>,
 }
 
 /// What our annotations begin with.
@@ -39,7 +42,7 @@ const OURS: &str = "hybridge/";
 const PATH: &str = "metadata.annotations";
 
 /// What an annotation takes: its name, and how its values look.
-static KNOWN: [(&str, &str); 10] = [
+static KNOWN: [(&str, &str); 11] = [
     ("trust-anchor-arn", "arn:aws:rolesanywhere:REGION:ACCOUNT:trust-anchor/ID"),
     ("profile-arn", "arn:aws:rolesanywhere:REGION:ACCOUNT:profile/ID"),
     ("role-arns", "arn:aws:iam::ACCOUNT:role/NAME, several with commas between them"),
@@ -50,6 +53,7 @@ static KNOWN: [(&str, &str); 10] = [
     ("session-seconds", "900 to 43200, in quotes"),
     ("gateway-subnets", "networks such as 10.0.250.0/28, one a zone, with commas between them"),
     ("own-cni", "true or false, in quotes"),
+    ("outposts-servers", "a YAML list of servers, after `|`"),
 ];
 
 /// Whether there is one of this name.
@@ -69,6 +73,10 @@ pub(super) fn read(all: &BTreeMap<String, String>, places: &Places, problems: &m
             continue;
         };
         let path = format!("{PATH}.{key}");
+        if path == outposts::PATH {
+            read.outposts_servers = outposts::read(value, places, problems);
+            continue;
+        }
         problems.look_at(&path);
         if take(&mut read, name, value.trim()) {
             continue;

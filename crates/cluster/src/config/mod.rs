@@ -10,6 +10,7 @@ mod checks;
 mod dump;
 mod fields;
 mod nodes;
+pub mod outposts;
 mod parse;
 mod places;
 mod refusals;

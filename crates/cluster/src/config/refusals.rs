@@ -39,7 +39,7 @@ pub(super) static KARPENTER: Refusal = refusal(
 pub(super) static GITOPS: Refusal = refusal("it installs Flux into the cluster", "run `flux bootstrap` once the cluster is there", "Flux");
 pub(super) static OUTPOST: Refusal = refusal(
     "hybrid nodes cannot be on Outposts, and a local cluster has none",
-    "use eksctl for clusters on Outposts",
+    "use eksctl for local clusters on racks; write the annotation hybridge/outposts-servers for nodes on Outposts servers",
     "the Outpost: the cluster will be in the region",
 );
 pub(super) static LOCAL_ZONES: Refusal = refusal(

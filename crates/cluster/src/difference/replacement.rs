@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 /// Such properties of the types that we make (CloudFormation's resource schemas, `createOnlyProperties`; those that we never write are
 /// left out). A test compares them with the schemas that cfn-lint brings.
-pub const CREATE_ONLY: [(&str, &[&str]); 16] = [
+pub const CREATE_ONLY: [(&str, &[&str]); 17] = [
     ("AWS::EC2::NatGateway", &["AllocationId", "SubnetId"]),
     ("AWS::EC2::Route", &["DestinationCidrBlock", "RouteTableId"]),
     ("AWS::EC2::RouteTable", &["VpcId"]),
@@ -35,6 +35,7 @@ pub const CREATE_ONLY: [(&str, &[&str]); 16] = [
         "AWS::EKS::Nodegroup",
         &["AmiType", "CapacityType", "ClusterName", "DiskSize", "InstanceTypes", "NodeRole", "NodegroupName", "RemoteAccess", "Subnets"],
     ),
+    ("AWS::IAM::InstanceProfile", &["Path"]),
     ("AWS::IAM::Role", &["Path", "RoleName"]),
 ];
 

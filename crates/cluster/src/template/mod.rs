@@ -11,7 +11,9 @@ mod hybrid;
 mod index;
 mod network;
 mod node_group;
+mod outposts;
 mod service_accounts;
+mod user_data;
 
 pub mod cfn;
 
@@ -100,6 +102,7 @@ pub fn stacks(cluster: &Cluster, world: &World) -> Vec<StackPlan> {
     let mut stacks = vec![first];
     stacks.extend(entries::stacks(cluster));
     stacks.extend(node_group::stacks(cluster, world));
+    stacks.extend(outposts::stacks(cluster));
     stacks.extend(service_accounts::stacks(cluster, world));
     for stack in &mut stacks[1..] {
         stack.depends_on = vec![needed.clone()];

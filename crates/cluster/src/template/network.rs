@@ -3,6 +3,7 @@
 use super::alias;
 use super::cfn::{Resource, Value};
 use super::cluster_stack::Draft;
+use super::outposts;
 use crate::config::NatMode;
 use crate::resolve::ClusterSubnet;
 
@@ -69,6 +70,7 @@ fn make(draft: &mut Draft<'_>) {
         let table = draft.template.add_named(format!("PrivateRouteTable{}", alias(&private.name)), table);
         make_subnet(draft, Kind::Private, private, table);
     }
+    outposts::subnets(draft);
     if cluster.config.private_cluster.enabled {
         return;
     }

@@ -67,7 +67,7 @@ fn group_tags(group: &ManagedNodeGroup) -> BTreeMap<String, String> {
     tags
 }
 
-fn node_role(cluster: &Cluster, template: &mut Template) -> Value {
+pub(super) fn node_role(cluster: &Cluster, template: &mut Template) -> Value {
     template.mappings.insert(PRINCIPALS.to_owned(), principals());
     let mut policies = vec!["AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodePolicy"];
     // With OpenID Connect the CNI has a role of its own.

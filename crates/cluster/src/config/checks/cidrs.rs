@@ -3,6 +3,7 @@
 use hybridge_model::{Cidr4, CidrError};
 
 use super::Checks;
+use super::outposts;
 use crate::config::space::{DEFAULT_VPC, VPC_PREFIXES, default_services, is_carrier_grade_nat, is_private, propose_vpc};
 use crate::config::{RemoteNetwork, Subnet};
 
@@ -50,7 +51,12 @@ pub(super) fn check(checks: &mut Checks<'_>) {
     overlaps(checks, &networks);
     default_service_networks(checks, &networks, services.is_some());
     subnets(checks);
-    gateway_subnets(checks, vpc.map(|vpc| vpc.cidr));
+    let vpc = vpc.map(|vpc| vpc.cidr);
+    gateway_subnets(checks, vpc);
+    let others: Vec<(String, Cidr4)> = networks.iter().map(|network| (network.path.clone(), network.cidr)).collect();
+    let mut made: Vec<Cidr4> = vpc.map(|vpc| made_subnets(vpc, zones(checks))).unwrap_or_default();
+    made.extend(checks.annotations.gateway_subnets.iter().filter_map(|text| text.parse::<Cidr4>().ok()));
+    outposts::check(checks, &outposts::Beside { vpc, subnets: &made, others: &others });
 }
 
 /// A network as it has to be written; none for an empty text.

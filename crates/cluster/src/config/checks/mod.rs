@@ -7,6 +7,7 @@ mod cidrs;
 mod head;
 mod iam;
 mod nodes;
+mod outposts;
 mod remote;
 mod vpc;
 

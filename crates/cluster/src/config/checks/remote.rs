@@ -181,7 +181,7 @@ fn roles(checks: &mut Checks<'_>, remote: &RemoteNetworkConfig) {
 fn annotations_without(checks: &mut Checks<'_>) {
     let ours: Vec<&String> = checks.config.metadata.annotations.keys().filter(|key| key.starts_with("hybridge/")).collect();
     for key in ours {
-        let elsewhere = matches!(key.as_str(), "hybridge/own-cni" | "hybridge/gateway-subnets");
+        let elsewhere = matches!(key.as_str(), "hybridge/own-cni" | "hybridge/gateway-subnets" | "hybridge/outposts-servers");
         if !elsewhere && crate::config::annotations::is_known(key) {
             let what = "has no effect: there is no remoteNetworkConfig";
             checks
