@@ -1,6 +1,7 @@
 //! ClusterConfig and what is known of AWS make a [`Cluster`]: nothing is left open in it.
 
 mod deployed;
+mod outposts;
 mod partition;
 mod vpc;
 mod zones;
@@ -150,6 +151,7 @@ pub fn resolve(config: &ClusterConfig, annotations: &Annotations, world: &World)
         warnings: Vec::new(),
     };
     warn(&cluster, &mut findings);
+    outposts::check(&cluster, world, &mut findings);
     if findings.iter().any(|finding| finding.severity == hybridge_report::Severity::Error) {
         findings.sort_by_key(|finding| finding.severity != hybridge_report::Severity::Error);
         return Err(findings);

@@ -57,6 +57,9 @@ pub(super) fn subnet(subnet: Element<'_, '_>) -> Decoded<Subnet> {
         cidr_block: subnet.text("cidrBlock"),
         available_ip_address_count: subnet.number("availableIpAddressCount")?,
         map_public_ip_on_launch: subnet.flag("mapPublicIpOnLaunch"),
+        outpost_arn: subnet.text("outpostArn"),
+        // EC2 says 0 where there are none: the primary interface is never one.
+        enable_lni_at_device_index: subnet.number("enableLniAtDeviceIndex")?.filter(|index| *index > 0),
         tags: tags(subnet)?,
     })
 }

@@ -76,6 +76,16 @@ impl Session {
         Ok(found)
     }
 
+    /// Has interfaces at a device index be local network interfaces, in a subnet on an Outpost (ModifySubnetAttribute).
+    ///
+    /// # Errors
+    /// EC2 refused, or could not be reached.
+    pub async fn enable_lni(&self, subnet: &str, device_index: u32) -> Result<(), CallError> {
+        let call = Call::new("ModifySubnetAttribute", subnet);
+        let query = Query::ec2("ModifySubnetAttribute").with("SubnetId", subnet);
+        self.command(&call, &query.with("EnableLniAtDeviceIndex", device_index.to_string())).await
+    }
+
     /// The route tables of a VPC (DescribeRouteTables).
     ///
     /// # Errors

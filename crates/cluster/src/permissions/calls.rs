@@ -45,6 +45,7 @@ pub const CALLS: &[Call] = &[
     call("cloudformation:DescribeStackEvents cloudformation:DeleteStack cloudformation:UpdateTerminationProtection", DO),
     call("logs:DescribeLogGroups logs:CreateLogGroup logs:PutRetentionPolicy", &[Create, Update]),
     call("s3:PutObject s3:GetObject s3:DeleteObject", &[Create, Update]),
+    call("ec2:ModifySubnetAttribute", &[Create, Update]),
     call("ec2:DescribeAvailabilityZones ec2:DescribeVpcEndpointServices", LOOK),
     call(
         "ec2:DescribeVpcs ec2:DescribeVpcAttribute ec2:DescribeSubnets ec2:DescribeRouteTables ec2:DescribeSecurityGroups ec2:DescribeNetworkAcls ec2:DescribeNetworkInterfaces ec2:DescribeVpcEndpoints",

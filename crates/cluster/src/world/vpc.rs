@@ -63,6 +63,12 @@ pub struct Subnet {
     pub available_ip_address_count: Option<u32>,
     /// Whether instances get public addresses.
     pub map_public_ip_on_launch: bool,
+    /// The Outpost that it is on; empty: it is in the region.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub outpost_arn: String,
+    /// Interfaces at this device index are local network interfaces; none: there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_lni_at_device_index: Option<u32>,
     /// Tags.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,

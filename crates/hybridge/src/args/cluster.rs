@@ -117,6 +117,9 @@ pub(crate) struct Facts {
 pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) file: File,
+    /// Make nodes on Outposts servers, though AWS supports EKS on Outposts racks only
+    #[arg(long)]
+    pub(crate) unsupported_servers: bool,
     #[command(flatten)]
     pub(crate) facts: Facts,
     /// Ask nobody: a plan of a new cluster needs zones at most, and takes the first three of the region if the file names none
@@ -169,6 +172,9 @@ pub(crate) struct Stacks {
 pub(crate) struct Change {
     #[command(flatten)]
     pub(crate) file: File,
+    /// Make nodes on Outposts servers, though AWS supports EKS on Outposts racks only
+    #[arg(long)]
+    pub(crate) unsupported_servers: bool,
     #[command(flatten)]
     pub(crate) asking: Asking,
     #[command(flatten)]

@@ -4,6 +4,7 @@ mod form;
 mod table;
 
 use hybridge_cluster::config::Places;
+use hybridge_cluster::config::outposts::acknowledge;
 use hybridge_cluster::course::addons;
 use hybridge_cluster::preflight::{self, Skips, State, Wanted};
 use hybridge_cluster::resolve::{Cluster, resolve};
@@ -39,6 +40,10 @@ pub(super) fn run(asked: &Plan) -> Exit {
         Ok(file) => file,
         Err(exit) => return exit,
     };
+    if let Err(finding) = acknowledge(&file.annotations.outposts_servers, asked.unsupported_servers) {
+        tell::findings(&located(vec![finding], &file.places));
+        return Exit::Input;
+    }
     let world = if asked.offline {
         Ok(World::default())
     } else {

@@ -8,6 +8,7 @@ mod read;
 use std::collections::BTreeMap;
 
 use hybridge_model::Cidr4;
+use hybridge_report::Finding;
 
 use super::Taint;
 
@@ -58,6 +59,19 @@ pub enum OutpostSubnet {
     Made(Cidr4),
     /// It exists: `subnet-…`.
     Given(String),
+}
+
+/// EKS on Outposts is for racks (EKS user guide, "Deploy Amazon EKS on-premises with AWS Outposts"); that nodes on servers work is known, and
+/// AWS answers for nothing. Who asks for them says so.
+///
+/// # Errors
+/// There are servers, and `acknowledged` is not said.
+pub fn acknowledge(servers: &[OutpostsServer], acknowledged: bool) -> Result<(), Finding> {
+    if servers.is_empty() || acknowledged {
+        return Ok(());
+    }
+    let what = "AWS supports nodes of EKS on Outposts racks and not on Outposts servers: they work, and AWS's support does not help with them";
+    Err(Finding::error("outposts.unsupported", PATH, what).fix("add --unsupported-servers if that is known to whoever answers for the cluster"))
 }
 
 impl OutpostsServer {

@@ -47,7 +47,8 @@ impl Deed {
         let (entries, known) = entries(prepared);
         crate::tell::findings(&known);
         report.done.extend(self.stacks(&entries, there).await?);
-        let nodes = !config.managed_node_groups.is_empty() || prepared.cluster.auto_mode();
+        let servers = prepared.cluster.annotations.outposts_servers.iter().any(|server| server.desired_capacity > 0);
+        let nodes = servers || !config.managed_node_groups.is_empty() || prepared.cluster.auto_mode();
         let wanted = addons::wanted(config, prepared.cluster.partition);
         let (early, late): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|addon| addon.early);
         // Nobody is there yet for whom an early one could become active.
@@ -59,6 +60,7 @@ impl Deed {
         let roles = roles(prepared, live)?;
         report.done.extend(self.stacks(&roles.iter().collect::<Vec<_>>(), there).await?);
         report.done.extend(self.retention(&config.cloud_watch.cluster_logging).await?);
+        report.done.extend(self.lni_subnets(&prepared.cluster.annotations.outposts_servers).await?);
         report.done.extend(self.stacks(&of(&prepared.drafts, Purpose::NodeGroup), there).await?);
         report.done.extend(self.addons(&late, Making { nodes, ..making }).await?);
         report.done.extend(self.pod_identities(config, there).await?);

@@ -18,6 +18,7 @@ pub(super) mod logs;
 pub(super) mod look;
 pub(super) mod networks;
 pub(super) mod oidc;
+mod outposts;
 pub(super) mod pace;
 pub(super) mod prepare;
 pub(super) mod remove;

@@ -1,5 +1,6 @@
 //! From a file to what is wanted and what there is: the same for every command that changes something.
 
+use hybridge_cluster::config::outposts::acknowledge;
 use hybridge_cluster::course::{Standing, standing};
 use hybridge_cluster::permissions::Command;
 use hybridge_cluster::resolve::{Cluster, resolve};
@@ -52,13 +53,16 @@ const NEEDED: [&str; 7] = [
 /// Reads the file, asks AWS, and does `work`, which belongs to the command and whose interruption tells `again`.
 pub(in crate::cluster) fn by_file(
     (command, again): (Command, &str),
-    Change { file, asking, stacks }: &Change,
+    Change { file, unsupported_servers, asking, stacks }: &Change,
     work: impl AsyncFnOnce(&Deed, &Read, World) -> Done<Exit>,
 ) -> Exit {
     let read = match read(file, Timestamp::now()) {
         Ok(read) => read,
         Err(exit) => return exit,
     };
+    if let Err(finding) = acknowledge(&read.annotations.outposts_servers, *unsupported_servers) {
+        return Stop::from(finding).print();
+    }
     block_on(async {
         let (world, session) = match gather(&read.config, &read.annotations, asking).await {
             Ok(known) => known,
