@@ -11,5 +11,6 @@ mod with_real_parts {
     mod gateway;
     mod import;
     mod long_templates;
+    mod outposts;
     mod private;
 }

@@ -8,6 +8,7 @@ mod with_real_parts {
     use std::path::{Path, PathBuf};
     use std::process::Command;
 
+    use hybridge_cluster::config::outposts::{InstanceType, OutpostSubnet, OutpostsServer};
     use hybridge_cluster::config::{Annotations, ClusterConfig};
     use hybridge_cluster::difference::CREATE_ONLY;
     use hybridge_cluster::resolve::resolve;
@@ -174,6 +175,33 @@ mod with_real_parts {
         }
     }
 
+    /// On every third cluster, of both kinds of subnets and processors.
+    fn servers(number: usize, config: &ClusterConfig) -> Vec<OutpostsServer> {
+        let server = |(index, instance): (usize, &'static InstanceType)| OutpostsServer {
+            name: format!("press-{index}"),
+            outpost_arn: OUTPOST.to_owned(),
+            zone: "us-west-2a".to_owned(),
+            subnet: if config.vpc.id.is_empty() {
+                OutpostSubnet::Made(format!("10.10.25{index}.0/26").parse().unwrap())
+            } else {
+                OutpostSubnet::Given("subnet-0123456789abcde0f".to_owned())
+            },
+            instance_type: instance,
+            lni_device_index: instance.last_index(),
+            lan_cidrs: Vec::new(),
+            min_size: 1,
+            max_size: 2,
+            desired_capacity: 1,
+            ami: (number % 2 == 0).then(|| "ami-0123456789abcdef0".to_owned()),
+            labels: BTreeMap::from([("site".to_owned(), "north".to_owned())]),
+            taints: Vec::new(),
+        };
+        let types = ["c6id.8xlarge", "c6gd.16xlarge"].map(|name| InstanceType::named(name).unwrap());
+        types.into_iter().enumerate().take(if number % 3 == 0 { 2 } else { 0 }).map(server).collect()
+    }
+
+    const OUTPOST: &str = "arn:aws:outposts:us-west-2:000011112222:outpost/op-0123456789abcdef0";
+
     fn world() -> World {
         let subnet = |letter: &str, id: &str, third: u8| json!({"SubnetId": format!("subnet-0123456789abcde{id}"), "VpcId": VPC, "AvailabilityZone": format!("us-west-2{letter}"), "CidrBlock": format!("192.168.{third}.0/24")});
         serde_json::from_value(json!({
@@ -218,7 +246,8 @@ mod with_real_parts {
         let mut seen = std::collections::BTreeSet::new();
         for number in 0..220 {
             let config = cluster(&mut dice, number);
-            let cluster = resolve(&config, &annotations(&mut dice), &world()).unwrap();
+            let annotations = Annotations { outposts_servers: servers(number, &config), ..annotations(&mut dice) };
+            let cluster = resolve(&config, &annotations, &world()).unwrap();
             for stack in stacks(&cluster, &world()).into_iter().take(1).chain(stacks(&cluster, &with_issuer(&cluster)).into_iter().skip(1))
             {
                 assert_eq!(stack.template.check(), [], "{}", stack.name);
@@ -250,6 +279,7 @@ mod with_real_parts {
             print(json.dumps({t: [p.replace('/properties/', '') for p in M.get_resource_schema('us-west-2', t).schema.get('createOnlyProperties', [])] for t in sys.argv[1:]}))";
         let types = CREATE_ONLY.iter().map(|(kind, _)| *kind);
         let others = [
+            "AWS::AutoScaling::AutoScalingGroup",
             "AWS::EC2::EIP",
             "AWS::EC2::InternetGateway",
             "AWS::IAM::Policy",
@@ -259,8 +289,9 @@ mod with_real_parts {
         let output = Command::new(program("python")).args(["-c", script]).args(types).args(others).output().unwrap();
         let schemas: BTreeMap<String, Vec<String>> = serde_json::from_slice(&output.stdout).unwrap();
         // Those that we never write.
-        const UNUSED: [&str; 26] = [
+        const UNUSED: [&str; 28] = [
             "Address",
+            "AutoScalingGroupName",
             "AvailabilityMode",
             "AvailabilityZoneId",
             "CidrIpv6",
@@ -269,6 +300,7 @@ mod with_real_parts {
             "DestinationPrefixListId",
             "DnsOptions/PrivateDnsPreference",
             "DnsOptions/PrivateDnsSpecifiedDomains",
+            "InstanceId",
             "IpamPoolId",
             "Ipv4IpamPoolId",
             "Ipv4NetmaskLength",

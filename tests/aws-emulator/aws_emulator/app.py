@@ -13,7 +13,7 @@ from botocore import xform_name
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from . import admin, ec2_rules, model
+from . import admin, ec2_outposts, ec2_rules, model
 from .cloudformation.service import CloudFormation
 from .ec2_more import Ec2More
 from .eks.service import Eks
@@ -44,6 +44,7 @@ class App:
 
     def __init__(self, world: World, own_url: str) -> None:
         ec2_rules.install()
+        ec2_outposts.install()
         self.own_url = own_url
         self.world = world
         self.faults = Faults()

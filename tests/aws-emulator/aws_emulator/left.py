@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from moto.autoscaling.models import autoscaling_backends
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
@@ -21,6 +22,8 @@ def everything(app: App) -> list[str]:
     lines: list[str] = []
     for region, backend in ec2_backends[ACCOUNT].items():
         lines += [f"{region} {line}" for line in _ec2(backend)]
+    for region, backend in autoscaling_backends[ACCOUNT].items():
+        lines += [f"{region} auto-scaling-group {name}" for name in getattr(backend, "kept_by_stacks", {})]
     lines += _iam()
     for name, bucket in s3_backends[ACCOUNT]["aws"].buckets.items():
         lines += [f"s3 bucket {name}", *(f"s3 object {name}/{key}" for key in bucket.keys)]

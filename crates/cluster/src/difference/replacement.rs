@@ -35,7 +35,7 @@ pub const CREATE_ONLY: [(&str, &[&str]); 17] = [
         "AWS::EKS::Nodegroup",
         &["AmiType", "CapacityType", "ClusterName", "DiskSize", "InstanceTypes", "NodeRole", "NodegroupName", "RemoteAccess", "Subnets"],
     ),
-    ("AWS::IAM::InstanceProfile", &["Path"]),
+    ("AWS::IAM::InstanceProfile", &["InstanceProfileName", "Path"]),
     ("AWS::IAM::Role", &["Path", "RoleName"]),
 ];
 

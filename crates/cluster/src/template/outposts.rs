@@ -154,3 +154,6 @@ fn group(cluster: &Cluster, server: &OutpostsServer, launch: Value) -> Resource 
     group.attributes.insert("UpdatePolicy".to_owned(), policy);
     group
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 mod credentials;
 mod laws;
 mod networks;
+mod outposts;
 mod problems;
 mod sections;
 mod table;

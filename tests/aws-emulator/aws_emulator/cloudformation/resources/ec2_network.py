@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ...ec2_outposts import enable_lni
 from ...errors import AwsError
 from .base import Handler, Place, retag, true
 
@@ -60,6 +61,8 @@ class Subnet(Handler):
         zone = properties.get("AvailabilityZone") or f"{place.region}a"
         subnet = place.ec2.create_subnet(properties["VpcId"], properties["CidrBlock"], availability_zone=zone)
         subnet.map_public_ip_on_launch = true(properties.get("MapPublicIpOnLaunch", False))
+        subnet.outpost_arn = properties.get("OutpostArn")
+        enable_lni(subnet, int(properties.get("EnableLniAtDeviceIndex", 0)))
         retag(subnet, place, properties)
         return str(subnet.id)
 
@@ -70,6 +73,7 @@ class Subnet(Handler):
     def update(self, place: Place, physical: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[None] | None:
         subnet = place.ec2.get_subnet(physical)
         subnet.map_public_ip_on_launch = true(new.get("MapPublicIpOnLaunch", False))
+        enable_lni(subnet, int(new.get("EnableLniAtDeviceIndex", 0)))
         retag(subnet, place, new)
         return None
 
