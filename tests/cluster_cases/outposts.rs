@@ -15,7 +15,8 @@ fn outpost() -> String {
 /// A file with one server.
 fn config(site: &Site, wanted: &Wanted, server: Value) -> Value {
     let mut config = site.config(wanted);
-    let mut whole = json!({"name": "press", "outpostArn": outpost(), "zone": format!("{EMULATED_REGION}a"), "instanceType": "c6id.8xlarge"});
+    let mut whole =
+        json!({"name": "press", "outpostArn": outpost(), "zone": format!("{EMULATED_REGION}a"), "instanceType": "c6id.8xlarge"});
     for (key, value) in server.as_object().unwrap() {
         whole[key] = value.clone();
     }
@@ -50,7 +51,8 @@ fn an_extended_cluster_goes_from_create_to_delete_and_nothing_is_left() {
         // Another subnet would be made while nodes stand on the first: refused, with the way out.
         let moved = config(&site, &wanted, json!({"subnet": "10.20.201.0/26"}));
         site.with_config("update", &moved, yes).ended(1).told("outposts.in-use");
-        let more = config(&site, &wanted, json!({"subnet": "10.20.200.0/26", "maxSize": 3, "instanceType": "c6id.16xlarge", "lniDeviceIndex": 7}));
+        let more =
+            config(&site, &wanted, json!({"subnet": "10.20.200.0/26", "maxSize": 3, "instanceType": "c6id.16xlarge", "lniDeviceIndex": 7}));
         site.with_config("update", &more, yes).ended(0);
         let stack = site.emulator.aws("cloudformation", "get_template", &json!({"StackName": "eksctl-shop-nodegroup-press"})).unwrap();
         assert!(stack["TemplateBody"].to_string().contains("c6id.16xlarge"), "{stack}");

@@ -43,7 +43,8 @@ pub fn on(action: &str) -> On {
     match service {
         "sts" => On::Nothing,
         "ec2" if name.starts_with("Describe") || name.starts_with("Search") => On::All,
-        "ec2" => On::Region,
+        "autoscaling" if name.starts_with("Describe") => On::All,
+        "ec2" | "autoscaling" => On::Region,
         "eks" if ["ListClusters", "DescribeClusterVersions", "DescribeAddonVersions", "CreateCluster"].contains(&name) => On::Region,
         "eks" => On::Cluster,
         "cloudformation" if ["ListStacks", "DescribeStacks", "DescribeStackDriftDetectionStatus"].contains(&name) => On::All,

@@ -21,6 +21,22 @@ pub(super) fn check(cluster: &Cluster, world: &World, findings: &mut Vec<Finding
         }
     }
     stands(cluster, world, findings);
+    if !servers.is_empty() {
+        disconnects(cluster, findings);
+    }
+}
+
+/// When the region cannot be reached, Kubernetes takes the pods of a node away after five minutes: the node hears of that when the link
+/// is back, and stops what ran all the time.
+fn disconnects(cluster: &Cluster, findings: &mut Vec<Finding>) {
+    const KEY: &str = "node.kubernetes.io/unreachable";
+    let coredns = cluster.config.addons.iter().find(|addon| addon.name == "coredns");
+    if coredns.is_some_and(|addon| addon.configuration_values.contains(KEY)) {
+        return;
+    }
+    let what = "the add-on coredns leaves nodes that the region cannot reach after 300 seconds, and stops on them when the link is back";
+    let fix = format!("give it a toleration of {KEY} with tolerationSeconds, such as docs/cluster.md has it, and your own pods the same");
+    findings.push(Finding::warning("outposts.tolerations", "addons", what).fix(fix));
 }
 
 /// A subnet that somebody made, as far as it is known.
@@ -35,7 +51,10 @@ fn given(cluster: &Cluster, (index, server): (usize, &OutpostsServer), subnet: &
     } else if subnet.availability_zone != server.zone {
         format!("{id} is in {}, not in {}", subnet.availability_zone, server.zone)
     } else if let Some(other) = subnet.enable_lni_at_device_index.filter(|other| *other != server.lni_device_index) {
-        let what = format!("{id} has its LNIs at device index {other}, and other instances may stand by that; {} asks for {}", server.name, server.lni_device_index);
+        let what = format!(
+            "{id} has its LNIs at device index {other}, and other instances may stand by that; {} asks for {}",
+            server.name, server.lni_device_index
+        );
         let fix = format!("write lniDeviceIndex: {other}, or take another subnet");
         findings.push(Finding::error("outposts.device-index-conflict", OutpostsServer::path(index, "lniDeviceIndex"), what).fix(fix));
         return;

@@ -31,8 +31,7 @@ pub(super) fn subnets(draft: &mut Draft<'_>) {
             .set("OutpostArn", &server.outpost_arn)
             .set("VpcId", draft.vpc());
         let subnet = draft.template.add_named(format!("SubnetOutpost{id}"), subnet);
-        let association =
-            Resource::new("AWS::EC2::SubnetRouteTableAssociation").set("SubnetId", subnet.clone()).set("RouteTableId", table);
+        let association = Resource::new("AWS::EC2::SubnetRouteTableAssociation").set("SubnetId", subnet.clone()).set("RouteTableId", table);
         draft.template.add(format!("RouteTableAssociationOutpost{id}"), association);
         draft.template.export(&format!("SubnetOutpost{id}"), subnet);
     }

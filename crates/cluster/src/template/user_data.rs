@@ -47,8 +47,7 @@ fn flags(cluster: &Cluster, server: &OutpostsServer) -> String {
     let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let mut flags = format!("    - \"--node-labels={}\"\n", labels.join(","));
     if !server.taints.is_empty() {
-        let taints: Vec<String> =
-            server.taints.iter().map(|taint| format!("{}={}:{}", taint.key, taint.value, taint.effect)).collect();
+        let taints: Vec<String> = server.taints.iter().map(|taint| format!("{}={}:{}", taint.key, taint.value, taint.effect)).collect();
         flags.push_str(&format!("    - \"--register-with-taints={}\"\n", taints.join(",")));
     }
     flags

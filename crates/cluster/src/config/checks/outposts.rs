@@ -154,7 +154,13 @@ fn lan(checks: &mut Checks<'_>, index: usize, servers: &[OutpostsServer], beside
     for lan in &servers[index].lan_cidrs {
         if let Some((path, other)) = others.iter().find(|(_, other)| other.overlaps(*lan)) {
             let what = format!("overlaps {other} ({path}): a node could not tell which side an address is on");
-            wrong(checks, ("outposts.lan", index, "lanCidrs"), &lan.to_string(), what, "choose the VPC's networks beside those of the site");
+            wrong(
+                checks,
+                ("outposts.lan", index, "lanCidrs"),
+                &lan.to_string(),
+                what,
+                "choose the VPC's networks beside those of the site",
+            );
         }
     }
 }

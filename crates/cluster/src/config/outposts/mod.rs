@@ -70,8 +70,10 @@ pub fn acknowledge(servers: &[OutpostsServer], acknowledged: bool) -> Result<(),
     if servers.is_empty() || acknowledged {
         return Ok(());
     }
-    let what = "AWS supports nodes of EKS on Outposts racks and not on Outposts servers: they work, and AWS's support does not help with them";
-    Err(Finding::error("outposts.unsupported", PATH, what).fix("add --unsupported-servers if that is known to whoever answers for the cluster"))
+    let what =
+        "AWS supports nodes of EKS on Outposts racks and not on Outposts servers: they work, and AWS's support does not help with them";
+    Err(Finding::error("outposts.unsupported", PATH, what)
+        .fix("add --unsupported-servers if that is known to whoever answers for the cluster"))
 }
 
 impl OutpostsServer {

@@ -237,7 +237,8 @@ impl Item<'_> {
             match value.as_str().filter(|value| is_label(key, value)) {
                 Some(value) => drop(labels.insert(key.clone(), value.to_owned())),
                 None => {
-                    let fix = "write a key and a text of letters, digits, `-`, `_`, `.`, at most 63 of them; quote what looks like a number";
+                    let fix =
+                        "write a key and a text of letters, digits, `-`, `_`, `.`, at most 63 of them; quote what looks like a number";
                     self.wrong("outposts.labels", &format!("labels.{key}"), key, "is no label that Kubernetes takes", fix);
                 }
             }

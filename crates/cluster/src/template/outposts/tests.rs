@@ -75,8 +75,21 @@ fn a_given_subnet_is_named_as_it_is_and_nothing_is_made_for_it() {
         (known(arn, Some(1)), "outposts.device-index-conflict", "device index 1"),
     ] {
         let findings = resolve(parsed.config.as_ref().unwrap(), &parsed.annotations, &world(subnet)).unwrap_err();
-        assert!(findings.len() == 1 && findings[0].code == code && findings[0].to_string().contains(part), "{findings:?}");
+        assert!(findings[0].code == code && findings[0].to_string().contains(part), "{findings:?}");
     }
+}
+
+#[test]
+fn pods_that_leave_when_the_region_is_away_are_warned_of() {
+    let codes = |parsed: &Parsed| -> Vec<&'static str> {
+        let cluster = resolve(parsed.config.as_ref().unwrap(), &parsed.annotations, &World::default()).unwrap();
+        cluster.warnings.iter().map(|finding| finding.code).collect()
+    };
+    assert_eq!(codes(&parsed("10.20.200.0/26", OWN)), ["outposts.tolerations"]);
+    let stays =
+        "{\"tolerations\": [{\"key\": \"node.kubernetes.io/unreachable\", \"operator\": \"Exists\", \"tolerationSeconds\": 86400}]}";
+    let addons = format!("addons: [{{name: vpc-cni}}, {{name: kube-proxy}}, {{name: coredns, configurationValues: '{stays}'}}]\n");
+    assert_eq!(codes(&parsed("10.20.200.0/26", &format!("{OWN}{addons}"))), [] as [&str; 0]);
 }
 
 /// CloudFormation would find out in the middle of the update.
@@ -92,7 +105,8 @@ fn a_subnet_on_which_nodes_stand_is_not_taken_away() {
     };
     let codes = |parsed: &Parsed| -> Vec<&'static str> {
         let resolved = resolve(parsed.config.as_ref().unwrap(), &parsed.annotations, &world);
-        resolved.err().unwrap_or_default().iter().map(|finding| finding.code).collect()
+        let findings = resolved.err().unwrap_or_default();
+        findings.iter().filter(|finding| finding.severity == hybridge_report::Severity::Error).map(|finding| finding.code).collect()
     };
     assert_eq!(codes(&before), [] as [&str; 0]);
     assert_eq!(codes(&parsed("10.20.201.0/26", OWN)), ["outposts.in-use"]);
