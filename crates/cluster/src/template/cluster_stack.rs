@@ -7,7 +7,7 @@ use hybridge_report::Finding;
 
 use super::cfn::{MAX_BODY, Template, Value};
 use super::index::Indices;
-use super::{Purpose, StackPlan, control_plane, document, endpoints, gateway, groups, hybrid, network, plan};
+use super::{Purpose, StackPlan, control_plane, document, endpoints, gateway, groups, hybrid, network, outposts, plan};
 use crate::resolve::{Cluster, HYBRID_STACK_TAG};
 use crate::world::World;
 
@@ -67,6 +67,7 @@ fn own(cluster: &Cluster, world: &World) -> StackPlan {
     let groups = groups::add(&mut draft);
     endpoints::add(&mut draft, &groups);
     control_plane::add(&mut draft, &groups);
+    outposts::exports(&mut draft);
     hybrid::add(&mut draft);
     gateway::add(&mut draft);
     draft.template.output("ClusterStackName", Value::reference("AWS::StackName"));

@@ -15,6 +15,9 @@ use crate::resolve::Cluster;
 /// primary one carries it, too, and nothing comes of that.
 const NO_MANAGE: &str = "node.k8s.amazonaws.com/no_manage";
 
+/// Output of the cluster's stack with its certificate authority.
+pub(super) const AUTHORITY: &str = "OutpostsCertificateAuthorityData";
+
 /// Subnets on Outposts in a VPC that is made. They go the way of the private subnets of their zone.
 pub(super) fn subnets(draft: &mut Draft<'_>) {
     let cluster = draft.cluster;
@@ -34,6 +37,13 @@ pub(super) fn subnets(draft: &mut Draft<'_>) {
         let association = Resource::new("AWS::EC2::SubnetRouteTableAssociation").set("SubnetId", subnet.clone()).set("RouteTableId", table);
         draft.template.add(format!("RouteTableAssociationOutpost{id}"), association);
         draft.template.export(&format!("SubnetOutpost{id}"), subnet);
+    }
+}
+
+/// What nodes of one's own are told of the cluster. eksctl's stack has the authority as an output that nobody can import.
+pub(super) fn exports(draft: &mut Draft<'_>) {
+    if !draft.cluster.annotations.outposts_servers.is_empty() {
+        draft.template.export(AUTHORITY, Value::attribute("ControlPlane", "CertificateAuthorityData"));
     }
 }
 

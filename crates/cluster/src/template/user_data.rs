@@ -1,6 +1,7 @@
 //! What nodes on Outposts servers are told at their start: a NodeConfig for the nodeadm of AL2023 (amazon-eks-ami, `node.eks.aws/v1alpha1`).
 
 use super::cfn::Value;
+use super::outposts::AUTHORITY;
 use crate::config::outposts::OutpostsServer;
 use crate::resolve::Cluster;
 
@@ -28,7 +29,7 @@ pub(super) fn user_data(cluster: &Cluster, server: &OutpostsServer) -> Value {
             Value::from(head),
             Value::import(&stack, "Endpoint"),
             Value::from("\n    certificateAuthority: "),
-            Value::import(&stack, "CertificateAuthorityData"),
+            Value::import(&stack, AUTHORITY),
             Value::from(kubelet),
         ],
     )

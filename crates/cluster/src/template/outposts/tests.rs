@@ -38,6 +38,10 @@ fn a_server_has_a_stack_whose_launch_template_carries_the_lni() {
     let association = &all[0].1["Resources"]["RouteTableAssociationOutpostPRESS"]["Properties"];
     assert_eq!(association["RouteTableId"], json!({"Ref": "PrivateRouteTableUSWEST2B"}));
     let (name, template) = &all[1];
+    let imports = template.to_string();
+    let imports: Vec<&str> = imports.split("eksctl-shop-cluster::").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let exported = |key: &&str| all[0].1["Outputs"][*key]["Export"].is_object();
+    assert!(imports.len() > 4 && imports.iter().all(exported), "{imports:?}");
     assert_eq!(name, "eksctl-shop-nodegroup-press");
     insta::assert_snapshot!("server", serde_json::to_string_pretty(template).unwrap());
 }
