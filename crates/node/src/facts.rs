@@ -46,6 +46,9 @@ pub struct Facts {
     pub resolved: BTreeMap<String, Vec<IpAddr>>,
     /// Disks of the instance store, in the order of their stable names.
     pub disks: Vec<Disk>,
+    /// All disks, in the order of their stable names; asked only where disks are chosen by what they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub block_devices: Vec<BlockDevice>,
     /// Mount points → device, file system.
     pub mounts: Vec<Mount>,
     /// Active swap.
@@ -179,6 +182,32 @@ pub struct Disk {
     pub uuid: Option<String>,
     /// Array it is a member of: `/dev/md127`.
     pub array: Option<String>,
+}
+
+/// A whole disk, whoever's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BlockDevice {
+    /// Name that stays across reboots: `/dev/disk/by-id/…`.
+    pub id: String,
+    /// Kernel name now: `/dev/nvme1n1`.
+    pub device: String,
+    /// Bytes.
+    pub size: u64,
+    /// As the disk says.
+    pub model: String,
+    /// Of the instance store.
+    pub instance_store: bool,
+    /// It, a partition of it, or what is built on it holds `/`, `/boot` or `/usr`.
+    pub root: bool,
+    /// Where it or a partition of it is mounted.
+    pub mounted: Vec<String>,
+    /// Who else uses it or a partition of it: arrays, logical volumes (`md127`, `dm-0`), `swap`.
+    pub holders: Vec<String>,
+    /// File system, partition table or other signature on it.
+    pub signature: Option<String>,
+    /// Label of that file system.
+    pub label: Option<String>,
 }
 
 /// One line of `/proc/self/mounts`.

@@ -27,6 +27,7 @@ pub mod node;
 pub mod plan;
 pub mod resolve;
 pub mod secret;
+pub mod steps;
 pub mod userdata;
 pub mod validate;
 pub mod version;

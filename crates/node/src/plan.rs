@@ -98,6 +98,8 @@ pub enum Step {
     },
     /// Disks of the instance store.
     Disk(DiskStep),
+    /// A script of the user's, if it is due.
+    Script(crate::steps::Script),
     /// Registers the machine with Systems Manager, unless it is registered, and waits for its name.
     RegisterSsm {
         /// Agent's program.
@@ -218,6 +220,19 @@ pub enum DiskStep {
     Format {
         /// Disk or array.
         device: String,
+    },
+    /// A disk that was chosen by what it is: a file system with a label, unless it is there, and a mount unit by its UUID.
+    Volume {
+        /// `/dev/disk/by-id/…`.
+        device: String,
+        /// What is made.
+        filesystem: crate::config::own::FileSystem,
+        /// By which the file system is known again.
+        label: String,
+        /// Something else on the disk is overwritten.
+        wipe: bool,
+        /// Where it is mounted.
+        path: String,
     },
     /// A mount unit by UUID, enabled and started; its name and text are [`crate::disks::unit`]'s.
     Mount {

@@ -148,6 +148,12 @@ impl Cached {
             config.containerd.config.clear();
             withheld.push("spec.containerd.config".to_owned());
         }
+        for step in &mut config.instance.steps {
+            if hide::toml(&step.script) != step.script {
+                step.script.clear();
+                withheld.push(format!("spec.instance.steps.{}.script", step.id));
+            }
+        }
         if let Some(ssm) = config.hybrid.as_mut().and_then(|hybrid| hybrid.ssm.as_mut())
             && ssm.activation_code.take().is_some()
         {

@@ -11,6 +11,9 @@ pub fn dump(config: &NodeConfig) -> Value {
     let mut shown = config.clone();
     shown.instance.environment = hide::environment(&shown.instance.environment);
     shown.containerd.config = hide::toml(&shown.containerd.config);
+    for step in &mut shown.instance.steps {
+        step.script = hide::toml(&step.script);
+    }
     json!({ "apiVersion": API_VERSION, "kind": KIND, "spec": hidden(spec(&shown)) })
 }
 
@@ -79,6 +82,7 @@ fn object(fields: &'static [Field], shape: Shape) -> Value {
 fn property(field: &Field, shape: Shape) -> Value {
     let mut schema = match field.kind {
         Kind::Object(fields) => object(fields, shape),
+        Kind::List(fields) => json!({ "type": ["array", "null"], "items": object(fields, shape) }),
         Kind::Text(check) => text(check),
         Kind::Bool => json!({ "type": ["boolean", "null"] }),
         Kind::Choice([only]) => json!({ "const": only }),
@@ -127,6 +131,10 @@ fn text(check: Check) -> Value {
         Check::TrustAnchor | Check::Profile | Check::Role => limited("^$|^arn:aws[a-z0-9-]*:[^:]*:[^:]*:[0-9]{12}:.+$"),
         Check::ActivationCode => json!({ "type": ["string", "number", "null"], "pattern": "^$|^.{20,250}$", "writeOnly": true }),
         Check::ActivationId => limited("^$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
+        Check::StepId => limited("^$|^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+        Check::Duration | Check::Count => json!({ "type": ["string", "number", "null"], "pattern": "^[0-9]*[smh]?$" }),
+        Check::Size => limited("^$|^[0-9]+[MGT](B|i|iB)?$"),
+        Check::Label => json!({ "type": ["string", "number", "null"], "maxLength": 16 }),
         Check::Toml | Check::Cel | Check::Nameserver | Check::Domain => json!({ "type": ["string", "null"] }),
     }
 }

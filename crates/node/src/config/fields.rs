@@ -25,6 +25,8 @@ pub(super) enum Shapes {
 #[derive(Debug)]
 pub(super) enum Kind {
     Object(&'static [Field]),
+    /// A list of such objects.
+    List(&'static [Field]),
     Text(Check),
     Bool,
     /// One of these, or empty for none.
@@ -63,6 +65,11 @@ pub(super) enum Check {
     Role,
     ActivationCode,
     ActivationId,
+    StepId,
+    Duration,
+    Size,
+    Count,
+    Label,
 }
 
 impl Shapes {
@@ -78,6 +85,8 @@ impl Shapes {
 pub(super) const GATES: [&str; 2] = ["InstanceIdNodeName", "FastImagePull"];
 /// `spec.instance.localStorage.strategy`.
 const STRATEGIES: &[&str] = &["RAID0", "RAID10", "Mount"];
+/// `spec.instance.steps[].phase`.
+const PHASES: &[&str] = &["preNetwork", "preKubelet", "postJoin"];
 /// `spec.instance.localStorage.disabledMounts`.
 const MOUNTS: &[&str] = &["Containerd", "PodLogs", "SOCI"];
 
@@ -123,6 +132,34 @@ static INSTANCE: &[Field] = &[
     field("environment", EC2, Kind::Environment, "Environment variables by systemd service; `default` is for all."),
     field("network", EC2, Kind::Object(NETWORK), "Name resolution of the machine."),
     field("storage", EC2, Kind::Coming, "Volumes to format and mount."),
+    field("steps", Shapes::Both, Kind::List(STEPS), "Scripts that run at a certain point of the boot; hybridge's own."),
+    field("disks", Shapes::Both, Kind::List(DISKS), "Disks chosen by what they are, to format and mount; hybridge's own."),
+];
+
+static STEPS: &[Field] = &[
+    text("id", Check::StepId, "Name of the step: small letters, digits, dashes."),
+    field("phase", Shapes::Both, Kind::Choice(PHASES), "When it runs."),
+    text("script", Check::Any, "The script itself; without a `#!` line it is one of /bin/sh."),
+    text("timeout", Check::Duration, "How long it may take, such as 30s, 5m or 1h; 5m if not said."),
+    field("runOnce", Shapes::Both, Kind::Bool, "Run it once for each content, which is the default, or else once each boot."),
+    field("onFailure", Shapes::Both, Kind::Choice(&["stop", "continue"]), "What a failure does; stop if not said."),
+];
+
+static DISKS: &[Field] = &[
+    text("label", Check::Label, "Label of the file system, by which the disk is known again."),
+    field("select", Shapes::Both, Kind::Object(SELECT), "Which disks: all that is said has to fit."),
+    field("filesystem", Shapes::Both, Kind::Choice(&["xfs", "ext4"]), "File system; xfs if not said."),
+    text("mountPath", Check::Path, "Where it is mounted; of several disks, /1, /2 … below it."),
+    field("wipe", Shapes::Both, Kind::Bool, "Overwrite what is on the disk; otherwise a disk that holds anything is refused."),
+];
+
+static SELECT: &[Field] = &[
+    field("instanceStore", Shapes::Both, Kind::Bool, "Whether it is one of the instance store."),
+    field("unmounted", Shapes::Both, Kind::Bool, "Not mounted, as every disk that is taken; false is refused."),
+    field("notRoot", Shapes::Both, Kind::Bool, "Not the root disk, as every disk that is taken; false is refused."),
+    text("minSize", Check::Size, "Least size, such as 500GB or 1TiB."),
+    text("model", Check::Any, "Part of the disk's model."),
+    text("count", Check::Count, "How many disks; one if not said."),
 ];
 
 static LOCAL_STORAGE: &[Field] = &[

@@ -119,6 +119,8 @@ impl fmt::Debug for Instance {
             .field("local_storage", &self.local_storage)
             .field("environment", &environment(&self.environment))
             .field("network", &self.network)
+            .field("steps", &self.steps)
+            .field("disks", &self.disks)
             .finish()
     }
 }

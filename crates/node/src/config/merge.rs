@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Cluster, Hybrid, Languages, LocalStorage, Network, NodeConfig, RolesAnywhere, Shape, Ssm};
+use super::{Cluster, Hybrid, Languages, LocalStorage, Network, NodeConfig, RolesAnywhere, Shape, Ssm, own};
 
 /// Two containerd configurations could not be merged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +34,8 @@ pub fn merge(base: &mut NodeConfig, later: NodeConfig, languages: Languages<'_>)
         base.instance.environment.entry(service).or_default().extend(variables);
     }
     network(&mut base.instance.network, later.instance.network);
+    own::merge_steps(&mut base.instance.steps, later.instance.steps);
+    own::merge_disks(&mut base.instance.disks, later.instance.disks);
     documents(&mut base.kubelet.config, later.kubelet.config);
     base.kubelet.flags.extend(later.kubelet.flags);
     text(&mut base.kubelet.max_pods_expression, later.kubelet.max_pods_expression);

@@ -8,6 +8,7 @@ mod dump;
 mod fields;
 mod hide;
 mod merge;
+pub mod own;
 mod parse;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -142,6 +143,12 @@ pub struct Instance {
     /// DNS.
     #[serde(skip_serializing_if = "is_default")]
     pub network: Network,
+    /// Scripts of the user's, hybridge's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<own::UserStep>,
+    /// Disks by what they are, hybridge's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disks: Vec<own::UserDisk>,
 }
 
 /// `spec.instance.localStorage`.

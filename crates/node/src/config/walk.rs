@@ -51,6 +51,7 @@ impl Walk<'_> {
         }
         match &field.kind {
             Kind::Object(fields) => Some(Value::Object(self.object(tree, fields, &format!("{path}.{}", field.name)))),
+            Kind::List(fields) => self.list(tree, fields, &format!("{path}.{}", field.name)),
             Kind::Text(check) => self.text(tree, *check),
             Kind::Bool => self.reader.boolean(tree).map(Value::Bool),
             Kind::Choice(choices) => self.reader.choice(tree, choices).map(Value::from),
@@ -65,6 +66,13 @@ impl Walk<'_> {
             }
             Kind::Coming => None,
         }
+    }
+
+    /// A list of objects.
+    fn list(&mut self, tree: &Tree, fields: &'static [Field], path: &str) -> Option<Value> {
+        let items = self.reader.list(tree)?;
+        let items = items.iter().enumerate().map(|(at, item)| Value::Object(self.object(item, fields, &format!("{path}[{at}]"))));
+        Some(items.collect())
     }
 
     /// A text as it is written: `1.30` and `on` stay what they are.

@@ -2,7 +2,7 @@
 
 use hybridge_document::Problem;
 
-use super::{NodeConfig, RolesAnywhere, Shape, Ssm};
+use super::{NodeConfig, RolesAnywhere, Shape, Ssm, own};
 
 const DESCRIBE: &str = "see `aws eks describe-cluster`";
 
@@ -29,6 +29,7 @@ pub fn check_whole(config: &NodeConfig) -> Vec<Problem> {
         ));
     }
     lni(config, &mut missing);
+    missing.extend(own::check(&config.instance));
     missing
 }
 

@@ -3,6 +3,7 @@
 //! Nothing that holds data is formatted. What is assembled or mounted already is taken as it is, under stable names, so that the same
 //! machine gives the same plan after each boot.
 
+pub mod chosen;
 pub mod unit;
 
 use hybridge_report::Finding;

@@ -54,6 +54,7 @@ fn line(step: &Step) -> String {
         DiskStep::Array { level, members, .. } => format!("array {level} of {}", members.len()),
         DiskStep::Format { device } => format!("format {device}"),
         DiskStep::Mount { device, path } => format!("mount {device} {path}"),
+        DiskStep::Volume { device, path, .. } => format!("volume {device} {path}"),
         DiskStep::Bind { path, source, .. } => format!("bind {source} {path}"),
     }
 }

@@ -35,6 +35,14 @@ pub fn mount(uuid: &str, path: &str, filesystem: &str) -> String {
     )
 }
 
+/// Text of the unit that mounts a disk which was chosen by what it is. `nofail`: a boot without the disk goes on (systemd.mount(5)).
+pub fn volume(uuid: &str, path: &str, filesystem: &str) -> String {
+    format!(
+        "[Unit]\nDescription=Disk at {where_}\n\n[Mount]\nWhat=UUID={uuid}\nWhere={where_}\nType={filesystem}\nOptions=defaults,noatime,nofail\n\n[Install]\nWantedBy=multi-user.target\n",
+        where_ = specifiers(path),
+    )
+}
+
 /// Text of the unit that binds `source`, a directory on the disks, to `path`.
 pub fn bind(source: &str, path: &str) -> String {
     format!(

@@ -7,11 +7,12 @@ use std::net::IpAddr;
 use hybridge_report::Finding;
 
 use super::{Edit, File, Half, Phase, Plan, Step, owned};
+use crate::config::own::StepPhase;
 use crate::config::{NodeConfig, Shape};
 use crate::facts::Facts;
 use crate::node::{Node, Plugins};
 use crate::validate::Skips;
-use crate::{containerd, disks, environment, hybrid, kubelet, name_resolution};
+use crate::{containerd, disks, environment, hybrid, kubelet, name_resolution, steps};
 
 /// Tells the network helpers of the AMI that interfaces from now on belong to the CNI.
 pub(super) const MARKER: &str = "/run/nodeadm/init";
@@ -57,12 +58,16 @@ pub fn plan(node: &Node<'_>, options: &Options) -> Result<Plan, Vec<Finding>> {
         let steps = take(hybrid::system::steps(node.config, node.facts), &mut findings);
         phases.push((Phase { name: "system", half: Half::Preprocess, steps }, None));
     }
+    let early = steps::of_phase(node.config, StepPhase::PreNetwork);
+    phases.push((Phase { name: "steps-pre-network", half: Half::Config, steps: early }, None));
     let environment = environment::files(node);
     phases.push((environment_phase(&environment), None));
     if let Some(file) = name_resolution::file(node) {
         phases.push((name_resolution_phase(file), None));
     }
     phases.push((Phase { name: "hosts", half: Half::Config, steps: take(hosts(node), &mut findings) }, None));
+    let step_files = steps::files(node);
+    phases.push((before_kubelet(node, &step_files, &mut findings), None));
     let containerd = take(containerd::files(node), &mut findings);
     let kubelet = take(kubelet::files(node), &mut findings);
     let files_of = |name, files: &[File]| Phase { name, half: Half::Config, steps: files.iter().cloned().map(Step::Write).collect() };
@@ -78,6 +83,7 @@ pub fn plan(node: &Node<'_>, options: &Options) -> Result<Plan, Vec<Finding>> {
     phases.push((Phase { name: "disks", half: Half::Run, steps }, None));
     phases.push((containerd_phase(node, &containerd, outside), Some(Daemon::Containerd)));
     phases.push((kubelet_phase(&kubelet, outside), Some(Daemon::Kubelet)));
+    phases.push((after_kubelet(&step_files), None));
     if findings.is_empty() { Ok(chosen(node.name, phases, options)) } else { Err(findings) }
 }
 
@@ -108,6 +114,20 @@ fn take<T: Default>(result: Result<T, Vec<Finding>>, findings: &mut Vec<Finding>
 fn credentials(node: &Node<'_>, findings: &mut Vec<Finding>) -> Phase {
     let steps = take(hybrid::credentials(node.config, node.facts, node.plugins, node.executable), findings);
     Phase { name: "credentials", half: Half::Preprocess, steps }
+}
+
+/// Disks and scripts of the user's, before anything of the daemons is written: a script may need the disks, and may prepare what the
+/// daemons find.
+fn before_kubelet(node: &Node<'_>, files: &[File], findings: &mut Vec<Finding>) -> Phase {
+    let mut steps: Vec<Step> = files.iter().cloned().map(Step::Write).collect();
+    steps.extend(take(disks::chosen::steps(node), findings));
+    steps.extend(steps::of_phase(node.config, StepPhase::PreKubelet));
+    Phase { name: "steps-pre-kubelet", half: Half::Config, steps }
+}
+
+/// The units of steps; scripts of the last phase are run by theirs, once the cluster has the Node.
+fn after_kubelet(files: &[File]) -> Phase {
+    Phase { name: "steps-post-join", half: Half::Run, steps: steps::services(files) }
 }
 
 /// systemd's manager itself has to read the environment again, hence the reload in this half.

@@ -2,6 +2,7 @@
 
 use super::{Phase, Plan, Step};
 use crate::hybrid::{SHARED, ssm, system};
+use crate::steps;
 
 pub(super) const DEFAULT_ENVIRONMENT: &str = "/etc/systemd/system.conf.d/environment.conf";
 
@@ -48,6 +49,7 @@ pub(super) fn paths(phase: &Phase) -> impl Iterator<Item = String> {
         | Step::SwapOff { .. }
         | Step::OpenPorts { .. }
         | Step::Disk(_)
+        | Step::Script(_)
         | Step::RegisterSsm { .. }
         | Step::Service { .. }
         | Step::WaitForFile { .. }
@@ -83,5 +85,8 @@ pub fn possible_drop_ins() -> Vec<(&'static str, &'static str)> {
         (SHARED, "hybrid with SSM, enableCredentialsFile; a link to /root/.aws"),
         (ssm::CONFIG, "hybrid with SSM; over what is there, and never removed"),
         (system::SYSCTL, "hybrid"),
+        (steps::RECORD, "instance.steps is given; for root only, with the scripts"),
+        (steps::UNIT_PATHS[0], "instance.steps has one of the phase preNetwork"),
+        (steps::UNIT_PATHS[1], "instance.steps is given"),
     ]
 }

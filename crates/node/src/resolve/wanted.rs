@@ -63,6 +63,8 @@ pub struct Wanted {
     pub files: BTreeSet<&'static str>,
     /// Disks of the instance store.
     pub disks: bool,
+    /// All disks.
+    pub block_devices: bool,
     /// Firewall and swap.
     pub system: bool,
     /// Certificate and key for Roles Anywhere.
@@ -77,6 +79,7 @@ pub fn wanted(config: &NodeConfig) -> Wanted {
     wanted.programs.extend(containerd::PROGRAMS);
     wanted.programs.insert(kubelet::ECR_PROVIDER);
     wanted.disks = config.instance.local_storage.strategy.is_some();
+    wanted.block_devices = !config.instance.disks.is_empty();
     if config.cluster.enable_outpost == Some(true) {
         wanted.names.extend(endpoint_host(&config.cluster.api_server_endpoint));
     }

@@ -25,6 +25,7 @@ pub(super) struct Headers {
     kind: String,
     boundary: Option<String>,
     transfer: String,
+    file_name: Option<String>,
 }
 
 /// One part of a multipart.
@@ -39,6 +40,11 @@ impl Entity<'_> {
     /// Content type, lower case, without parameters.
     pub(super) fn kind(&self) -> &str {
         if self.headers.kind.is_empty() { "text/plain" } else { &self.headers.kind }
+    }
+
+    /// Name that its sender gave it.
+    pub(super) fn file_name(&self) -> Option<&str> {
+        self.headers.file_name.as_deref()
     }
 
     /// The body without its transfer encoding.
@@ -150,23 +156,24 @@ fn headers(bytes: &[u8]) -> Option<(Headers, usize)> {
         fields.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let value = |name: &str| fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str());
-    let (kind, boundary) = content_type(value("content-type"));
+    let (kind, boundary) = with_parameter(value("content-type"), "boundary");
+    let (_, file_name) = with_parameter(value("content-disposition"), "filename");
     let transfer = value("content-transfer-encoding").to_ascii_lowercase();
-    Some((Headers { kind, boundary, transfer }, length))
+    Some((Headers { kind, boundary, transfer, file_name }, length))
 }
 
-/// Media type and boundary of a Content-Type (RFC 2045 §5.1).
-fn content_type(value: &str) -> (String, Option<String>) {
+/// A header's value, lower case, and one of its parameters (RFC 2045 §5.1, RFC 2183 §2).
+fn with_parameter(value: &str, wanted: &str) -> (String, Option<String>) {
     let (kind, mut rest) = value.split_once(';').unwrap_or((value, ""));
-    let mut boundary = None;
+    let mut found = None;
     while let Some((name, after)) = rest.split_once('=') {
         let (text, after) = parameter(after.trim_start());
-        if name.trim_start_matches([';', ' ', '\t']).trim_end().eq_ignore_ascii_case("boundary") {
-            boundary = Some(text);
+        if name.trim_start_matches([';', ' ', '\t']).trim_end().eq_ignore_ascii_case(wanted) {
+            found = Some(text);
         }
         rest = after;
     }
-    (kind.trim().to_ascii_lowercase(), boundary)
+    (kind.trim().to_ascii_lowercase(), found)
 }
 
 /// A parameter's value, quoted or not, and what follows it.

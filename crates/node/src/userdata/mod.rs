@@ -2,11 +2,14 @@
 //!
 //! What comes out is bounded by [`MAX_BYTES`] over all layers and parts, so a small gzip bomb cannot take the machine's memory.
 
+pub mod compose;
 mod legacy;
+mod listed;
 mod mime;
 mod unpack;
 
 pub use legacy::Legacy;
+pub use listed::{Listed, list};
 use unpack::Budget;
 
 /// Most bytes that are taken in, and most that come out of all layers and parts together. EC2's user data holds 16 KiB; what is more is no

@@ -4,6 +4,7 @@ mod aws;
 mod kubelet;
 mod machine;
 mod network;
+mod own;
 
 use hybridge_document::{At, Problems, Scalar};
 
@@ -45,6 +46,11 @@ pub(super) fn text(check: Check, place: &Place<'_>, taken: Taken, languages: &La
         Check::Toml => machine::toml(place, problems),
         Check::Path => machine::path(place, problems),
         Check::Flag => kubelet::flag(place, taken.shape, problems),
+        Check::StepId => own::step_id(place, problems),
+        Check::Duration => own::duration(place, problems),
+        Check::Size => own::size(place, problems),
+        Check::Count => own::count(place, problems),
+        Check::Label => own::label(place, problems),
         Check::Cel => kubelet::expression(place, languages.cel, problems),
     }
 }

@@ -88,18 +88,20 @@ fn full(shape: Shape) -> NodeConfig {
         Shape::Ec2 => {
             "cluster: {name: a, apiServerEndpoint: 'https://a', certificateAuthority: YWE=, cidr: 10.0.0.0/16, enableOutpost: true, id: b}
 containerd: {config: 'a = 1', baseRuntimeSpec: {a: 1}}
-instance: {localStorage: {strategy: RAID0, mountPath: /a, disabledMounts: [SOCI]}, environment: {default: {A: b}}, network: {nameservers: [1.1.1.1], domains: [a]}}
+instance: {localStorage: {strategy: RAID0, mountPath: /a, disabledMounts: [SOCI]}, environment: {default: {A: b}}, network: {nameservers: [1.1.1.1], domains: [a]}, OWN}
 kubelet: {config: {a: 1}, flags: [--v=5], maxPodsExpression: '1'}
 featureGates: {FastImagePull: true}"
         }
         Shape::Hybrid => {
             "cluster: {name: a, region: us-west-2, apiServerEndpoint: 'https://a', certificateAuthority: YWE=, cidr: 10.0.0.0/16, enableOutpost: true, id: b}
 containerd: {config: 'a = 1'}
-instance: {localStorage: {strategy: Mount}}
+instance: {localStorage: {strategy: Mount}, OWN}
 kubelet: {config: {a: 1}, flags: [--v=5]}
 hybrid: {enableCredentialsFile: true, iamRolesAnywhere: {nodeName: a, trustAnchorArn: 'arn:aws:rolesanywhere:us-west-2:123456789012:trust-anchor/a', profileArn: 'arn:aws:rolesanywhere:us-west-2:123456789012:profile/a', roleArn: 'arn:aws:iam::123456789012:role/a', awsConfigPath: /a, certificatePath: /b, privateKeyPath: /c}, ssm: {activationCode: s3cret-activation-code, activationId: 57be8cce-1137-32d4-ce32-ba044ea5df48}}"
         }
     };
+    let own = "steps: [{id: a, phase: preNetwork, script: 'true', timeout: 5m, runOnce: true, onFailure: stop}], disks: [{label: a, filesystem: xfs, mountPath: /a, wipe: true, select: {instanceStore: true, unmounted: true, notRoot: true, minSize: 1GB, model: a, count: 1}}]";
+    let text = text.replace("OWN", own);
     // Each right for itself; that some contradict others is asked once all documents are merged.
     let text = format!(
         "{text}
