@@ -97,13 +97,15 @@ fn codes_of(source: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What looks like a code and is the name of a unit, a host, a file, a program or a setting.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 17] = [
     "-.mount",
     "amazon-ssm-agent.service",
     "amazonaws.com",
     "amazonaws.eu",
     "cluster.local",
     "containerd.service",
+    "hybridge-node-steps-network.service",
+    "hybridge-node-steps.service",
     "index.json",
     "k8s.io",
     "kubelet.config",

@@ -14,6 +14,7 @@
 
 mod backoff;
 mod cloud_nodes;
+mod condition;
 mod config_map;
 mod connect;
 mod drain;
@@ -37,6 +38,7 @@ mod watch;
 mod testing;
 
 pub use cloud_nodes::CloudNode;
+pub use condition::NodeCondition;
 pub use config_map::ConfigMap;
 pub use connect::{Access, ConnectError, Kube};
 pub use drain::{Eviction, Machine, Tenant};

@@ -199,6 +199,7 @@ impl<'a> Run<'a> {
             Step::SwapOff { path } => self.swap_off(path),
             Step::OpenPorts { firewall, ports } => self.open_ports(*firewall, ports),
             Step::Disk(disk) => self.disk(disk),
+            Step::Script(script) => self.script(script),
             Step::RegisterSsm { agent, region, id, code } => self.register(agent, region, id, code),
             Step::Service { unit, enable, files, wait } => {
                 self.service(&crate::service::Wanted { unit, enable: *enable, files, wait: *wait })

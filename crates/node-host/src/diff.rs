@@ -73,6 +73,10 @@ impl Look<'_> {
                 closed(self.host, *firewall, ports)?.any().into_iter().map(|port| Change::new(Deed::Open, port)).collect()
             }
             Step::Disk(disk) => self.disk(disk).into_iter().collect(),
+            Step::Script(script) => {
+                let due = crate::steps::is_due(self.host, script)?;
+                due.then(|| Change::new(Deed::Run, format!("step {}", script.id)).with(script.phase.name())).into_iter().collect()
+            }
             Step::RegisterSsm { .. } => {
                 let known = managed_instance(self.host);
                 known.is_none().then(|| Change::new(Deed::Register, "with Systems Manager")).into_iter().collect()
@@ -152,6 +156,10 @@ impl Look<'_> {
             DiskStep::Format { device } => {
                 let blank = || crate::facts::storage::signature(self.host, device).is_ok_and(|found| found.is_none());
                 (self.changing.contains(device) || blank()).then(|| Change::new(Deed::Prepare, device).with("XFS"))
+            }
+            DiskStep::Volume { path, device, label, filesystem, .. } => {
+                let detail = format!("{device} with {} as {label}", filesystem.name());
+                (!is_mounted(self.host, path)).then(|| Change::new(Deed::Prepare, path).with(detail))
             }
             DiskStep::Mount { path, .. } => (!is_mounted(self.host, path)).then(|| Change::new(Deed::Prepare, path).with("mounted")),
             DiskStep::Bind { path, source, .. } => {

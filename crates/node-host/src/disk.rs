@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use hybridge_node::config::own::FileSystem;
 use hybridge_node::disks::unit;
 use hybridge_node::plan::DiskStep;
 use hybridge_report::Finding;
@@ -13,11 +14,21 @@ use crate::apply::Run;
 use crate::command::{CHANGE, Call};
 use crate::commit::Batch;
 use crate::error::ApplyError;
+use crate::facts::block::users;
 use crate::facts::storage::{mounts, signature};
 use crate::files::{Body, Target};
 use crate::host::Host;
 use crate::report::{Change, Deed};
 use crate::service::Unit;
+
+/// A disk that the document chose.
+struct Volume<'a> {
+    device: &'a str,
+    filesystem: FileSystem,
+    label: &'a str,
+    wipe: bool,
+    path: &'a str,
+}
 
 impl Run<'_> {
     /// One step of disks.
@@ -26,6 +37,9 @@ impl Run<'_> {
             DiskStep::Array { name, level, members } => self.array(name, *level, members),
             DiskStep::Format { device } => self.format(device),
             DiskStep::Mount { device, path } => self.mount(device, path),
+            DiskStep::Volume { device, filesystem, label, wipe, path } => {
+                self.volume(&Volume { device, filesystem: *filesystem, label, wipe: *wipe, path })
+            }
             DiskStep::Bind { path, source, users } => self.bind(path, source, users),
         }
     }
@@ -94,6 +108,45 @@ impl Run<'_> {
         self.state.formatting.remove(name);
         self.save_state()?;
         self.changed(Change::new(Deed::Prepare, device).with("XFS"));
+        Ok(())
+    }
+
+    /// A file system with a label, and its mount.
+    fn volume(&mut self, volume: &Volume<'_>) -> Result<(), ApplyError> {
+        if self.is_taken(volume.path)? {
+            return Ok(());
+        }
+        self.make_volume(volume)?;
+        let found = signature(self.host, volume.device).map_err(|what| disk(volume.device, what))?;
+        let uuid = found.and_then(|found| found.uuid).ok_or_else(|| disk(volume.device, "has no file system with a UUID".into()))?;
+        self.mount_unit(volume.path, unit::volume(&uuid, volume.path, volume.filesystem.name()))
+    }
+
+    fn make_volume(&mut self, volume: &Volume<'_>) -> Result<(), ApplyError> {
+        let (device, kind) = (volume.device, volume.filesystem.name());
+        let found = signature(self.host, device).map_err(|what| disk(device, what))?;
+        let begun = self.state.formatting.contains(device);
+        let overwrite = begun || volume.wipe;
+        match found {
+            Some(found) if !begun && found.kind == kind && found.label.as_deref() == Some(volume.label) => return Ok(()),
+            Some(found) if !overwrite => return Err(disk(device, format!("holds {}; it is not formatted", found.kind))),
+            Some(_) | None => {}
+        }
+        // Facts are older than this, and a disk may have several names.
+        if in_use(self.host, device)? {
+            return Err(disk(device, "is in use; it is not formatted".into()));
+        }
+        self.state.formatting.insert(device.into());
+        self.save_state()?;
+        let program = format!("mkfs.{kind}");
+        let force = match volume.filesystem {
+            FileSystem::Xfs => "-f",
+            FileSystem::Ext4 => "-F",
+        };
+        self.act(&Call::change(&program, ["-L", volume.label]).and(overwrite.then_some(force)).and([device]))?;
+        self.state.formatting.remove(device);
+        self.save_state()?;
+        self.changed(Change::new(Deed::Prepare, device).with(format!("{kind} with the label {}", volume.label)));
         Ok(())
     }
 
@@ -198,6 +251,12 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the disk or a partition of it is mounted, swapped to, or part of something else.
+fn in_use(host: &Host, device: &str) -> Result<bool, ApplyError> {
+    let name = host.kernel_name(device).ok_or_else(|| disk(device, "is not there".into()))?;
+    Ok(users(host, &name).any())
 }
 
 fn disk(device: &str, what: String) -> ApplyError {

@@ -97,6 +97,18 @@ pub enum ApplyError {
         /// What stands against it.
         what: String,
     },
+    /// A script of the user's.
+    #[error("step {id} of the phase {phase} {why}{}", log_text(log))]
+    Script {
+        /// Name.
+        id: String,
+        /// As documents have it.
+        phase: &'static str,
+        /// `ended with exit code 3`, `did not end within 30 s …`.
+        why: String,
+        /// Last lines that it printed.
+        log: Vec<String>,
+    },
     /// The machine was not registered with Systems Manager.
     #[error("Systems Manager does not register this machine: {0}")]
     Registration(String),
@@ -109,6 +121,10 @@ pub struct PutBack {
     pub files: Vec<String>,
     /// Whether the unit runs with them.
     pub running: bool,
+}
+
+fn log_text(log: &[String]) -> String {
+    if log.is_empty() { String::new() } else { format!("; it said:\n  {}", log.join("\n  ")) }
 }
 
 fn put_back_text(put_back: &Option<PutBack>) -> String {
@@ -152,6 +168,7 @@ impl ApplyError {
             Self::Service { unit, .. } => ("apply.service", unit.clone()),
             Self::NotCome { what, .. } => ("apply.wait", what.clone()),
             Self::Disk { device, .. } => ("apply.disk", device.clone()),
+            Self::Script { id, .. } => ("apply.step", format!("step {id}")),
             Self::Registration(_) => ("apply.ssm", "hybrid.ssm".into()),
         }
     }
@@ -169,6 +186,7 @@ impl ApplyError {
             Self::Service { unit, .. } => format!("`journalctl -u {unit}` tells more; correct the configuration and run this again"),
             Self::NotCome { by, .. } => format!("see what {by} says: `journalctl -u {by}`"),
             Self::Disk { .. } => "if nothing on it is needed, clear it with `wipefs -a` and run this again".into(),
+            Self::Script { .. } => "mend the script, or write `onFailure: continue`; what was done is not done again".into(),
             Self::Registration(_) => {
                 "make a new activation in Systems Manager in the region of the configuration, and put its id and code there".into()
             }

@@ -21,3 +21,4 @@ mod registration;
 pub mod report;
 mod service;
 pub mod state;
+pub mod steps;

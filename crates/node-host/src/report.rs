@@ -81,6 +81,8 @@ pub enum Deed {
     Register,
     /// An image.
     Fetch,
+    /// A script of the user's.
+    Run,
 }
 
 impl Change {
@@ -110,6 +112,7 @@ impl fmt::Display for Deed {
             Self::Prepare => "prepare",
             Self::Register => "register",
             Self::Fetch => "fetch",
+            Self::Run => "run",
         })
     }
 }

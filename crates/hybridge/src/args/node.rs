@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
+
+
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+
+mod user;
 
 use super::Output;
 
@@ -21,6 +25,12 @@ pub(crate) enum Node {
     /// Look at a NodeConfig: what is wrong with it, what it comes to, where each setting comes from
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
+    /// Put user data together from typed parts, or tell what is in some
+    #[command(subcommand, arg_required_else_help = true)]
+    UserData(UserData),
+    /// Steps of the user's (spec.instance.steps): how they ended, or run them
+    #[command(subcommand, arg_required_else_help = true)]
+    Steps(Steps),
     /// Tell how many pods fit on an instance type, as the VPC CNI counts
     #[command(after_help = MAX_PODS)]
     MaxPods(MaxPods),
@@ -38,6 +48,8 @@ const MAX_PODS: &str = "Examples:
   hybridge node max-pods --instance-type m5.large --cni-version 1.19.0 --cni-prefix-delegation-enabled
   hybridge node max-pods --instance-type m5.large --instance-type c6gn.16xlarge -o json
   hybridge node max-pods --instance-type-from-imds";
+
+pub(crate) use user::{Compose, Form, Phase, RunSteps, Show, Status, Steps, UserData};
 
 /// Where a configuration comes from.
 #[derive(Args, Clone, Debug, Default)]

@@ -11,12 +11,14 @@ pub(crate) mod nodeadm;
 pub(crate) mod plugin;
 mod questions;
 mod sources;
+mod steps;
+mod user_data;
 
 pub(crate) use sources::languages;
 
 use hybridge_report::Exit;
 
-use crate::args::node::{Config, Node};
+use crate::args::node::{Config, Node, Steps, UserData};
 
 /// Runs a command and says how it ended.
 pub(crate) fn run(command: &Node) -> Exit {
@@ -26,6 +28,10 @@ pub(crate) fn run(command: &Node) -> Exit {
         Node::Config(Config::Dump(dump)) => config::dump(dump),
         Node::Config(Config::Explain(explain)) => config::explain(explain),
         Node::Config(Config::Schema) => config::schema(),
+        Node::UserData(UserData::Compose(compose)) => user_data::compose(compose),
+        Node::UserData(UserData::Show(show)) => user_data::show(show),
+        Node::Steps(Steps::Status(status)) => steps::status(status),
+        Node::Steps(Steps::Run(run)) => steps::run(run),
         Node::MaxPods(max_pods) => max_pods::run(max_pods),
     }
 }

@@ -1,5 +1,6 @@
 //! Gathers what is known of the machine, all at once, and each command with a time limit.
 
+pub(crate) mod block;
 mod identity;
 mod network;
 mod proxies;
@@ -67,6 +68,9 @@ pub fn gather(host: &Host, wanted: &Wanted, paths: &Paths, others: Vec<Source<'_
     ];
     if wanted.disks {
         sources.push(Box::new(|| storage::disks(host)));
+    }
+    if wanted.block_devices {
+        sources.push(Box::new(|| block::devices(host)));
     }
     if wanted.system {
         sources.push(Box::new(|| software::firewall(host)));

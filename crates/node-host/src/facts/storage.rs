@@ -11,9 +11,9 @@ use crate::command::Call;
 use crate::host::Host;
 
 /// Names of disks that stay across reboots.
-const BY_ID: &str = "/dev/disk/by-id";
+pub(super) const BY_ID: &str = "/dev/disk/by-id";
 /// In the names of disks of the instance store (setup-local-disks of amazon-eks-ami).
-const INSTANCE_STORE: &str = "NVMe_Instance_Storage_";
+pub(super) const INSTANCE_STORE: &str = "NVMe_Instance_Storage_";
 
 /// Disks of the instance store.
 pub(super) fn disks(host: &Host) -> Part {
@@ -42,7 +42,7 @@ pub(super) fn disks(host: &Host) -> Part {
     })
 }
 
-fn is_partition(name: &str) -> bool {
+pub(super) fn is_partition(name: &str) -> bool {
     name.rsplit_once("-part").is_some_and(|(_, number)| number.parse::<u32>().is_ok())
 }
 
@@ -52,6 +52,7 @@ pub(crate) struct Signature {
     /// `xfs`, `linux_raid_member`, or the kind of a partition table.
     pub(crate) kind: String,
     pub(crate) uuid: Option<String>,
+    pub(crate) label: Option<String>,
 }
 
 /// Asks blkid, which looks at the disk itself and not at its cache.
@@ -74,7 +75,8 @@ pub(crate) fn signature(host: &Host, device: &str) -> Result<Option<Signature>, 
     let values: BTreeMap<&str, &str> = output.stdout.lines().filter_map(|line| line.split_once('=')).collect();
     let kind = values.get("TYPE").or_else(|| values.get("PTTYPE"));
     let uuid = values.get("UUID").or_else(|| values.get("PTUUID")).map(ToString::to_string);
-    Ok(Some(Signature { kind: kind.unwrap_or(&"something").to_string(), uuid }))
+    let label = values.get("LABEL").map(ToString::to_string);
+    Ok(Some(Signature { kind: kind.unwrap_or(&"something").to_string(), uuid, label }))
 }
 
 /// Mounts.

@@ -79,6 +79,13 @@ pub struct Composed {
     pub packed: bool,
 }
 
+/// Shows no text: there may be an activation code in it.
+impl std::fmt::Debug for Composed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Composed").field("bytes", &self.bytes.len()).field("packed", &self.packed).finish()
+    }
+}
+
 /// Why parts make no user data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ComposeError {

@@ -32,6 +32,7 @@ fn any_config() -> impl Strategy<Value = NodeConfig> {
                 local_storage: LocalStorage { mount_path: mount, ..LocalStorage::default() },
                 environment,
                 network: Network { nameservers: servers, ..Network::default() },
+                ..Instance::default()
             },
             kubelet: Kubelet { config: kubelet.into_iter().collect(), flags, max_pods_expression: pods },
             feature_gates: gates,

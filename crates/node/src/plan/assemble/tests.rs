@@ -130,6 +130,8 @@ fn line(step: &Step) -> String {
         Step::Disk(DiskStep::Format { device }) => format!("format {device}"),
         Step::Disk(DiskStep::Mount { device, path }) => format!("mount {device} {path}"),
         Step::Disk(DiskStep::Bind { path, source, .. }) => format!("bind {source} {path}"),
+        Step::Disk(DiskStep::Volume { label, path, .. }) => format!("volume {label} {path}"),
+        Step::Script(script) => format!("script {} of {}", script.id, script.phase),
         Step::RegisterSsm { agent, region, .. } => format!("register by {agent} in {region}"),
         Step::Service { unit, enable, wait, .. } => format!("service {unit} enable={enable} wait={wait}"),
         Step::WaitForFile { path, wait, .. } => format!("wait {wait} for {path}"),

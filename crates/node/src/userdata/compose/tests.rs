@@ -52,7 +52,8 @@ fn what_is_too_large_is_packed_and_refused_only_if_that_does_not_help() {
     assert_eq!(decode("u", &composed.bytes).unwrap()[0].text, CONFIG);
     assert_eq!(compose(&compressible), Ok(composed));
     // Digests do not pack well.
-    let noise: String = (0..1000u32).map(|n| format!("# {:x}\n", Sha256::digest(n.to_le_bytes()))).collect();
+    let digest = |n: u32| Sha256::digest(n.to_le_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let noise: String = (0..1000).map(|n| format!("# {}\n", digest(n))).collect();
     let error = compose(&[piece(Kind::NodeConfig, "n", CONFIG), script(&noise)]).unwrap_err();
     assert!(error.to_string().ends_with("EC2 takes 16384: large.sh 67010, n 79"), "{error}");
 }
