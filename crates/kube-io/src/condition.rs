@@ -85,7 +85,8 @@ mod tests {
         assert_eq!(written[0]["lastTransitionTime"], "2026-01-02T03:04:05Z");
         assert_eq!(patch(&first, &steps("True", "a"), now), None);
         let later = "2026-01-03T00:00:00Z".parse().unwrap();
-        let transition = |status: &str| patch(&first, &steps(status, "b"), later).unwrap()["status"]["conditions"][0]["lastTransitionTime"].clone();
+        let transition =
+            |status: &str| patch(&first, &steps(status, "b"), later).unwrap()["status"]["conditions"][0]["lastTransitionTime"].clone();
         assert_eq!((transition("True"), transition("False")), (json!("2026-01-02T03:04:05Z"), json!("2026-01-03T00:00:00Z")));
     }
 }

@@ -83,7 +83,12 @@ fn a_failed_step_stops_what_follows_says_why_and_is_tried_again() {
     }
     assert_eq!(runs(dir.path()), 0);
     assert_eq!(status(&host, std::slice::from_ref(&bad)).unwrap()[0].state, State::Failed);
-    let report = apply(&host, &of(&[Script { on_failure: OnFailure::Continue, ..bad }, step("next", &counting(dir.path(), ""))]), &mut Unwatched, &options());
+    let report = apply(
+        &host,
+        &of(&[Script { on_failure: OnFailure::Continue, ..bad }, step("next", &counting(dir.path(), ""))]),
+        &mut Unwatched,
+        &options(),
+    );
     assert_eq!(report.unwrap().warnings.len(), 1);
     assert_eq!(runs(dir.path()), 1);
 }
@@ -230,7 +235,10 @@ fn what_a_disk_holds_is_overwritten_only_where_it_may_be_and_never_in_use() {
         if !holder.is_empty() {
             fs::create_dir_all(dir.path().join(holder)).unwrap();
         }
-        assert!(matches!(refused(volume("data", true)), ApplyError::Disk { what, .. } if what == "is in use; it is not formatted"), "{holder}");
+        assert!(
+            matches!(refused(volume("data", true)), ApplyError::Disk { what, .. } if what == "is in use; it is not formatted"),
+            "{holder}"
+        );
     }
     fs::remove_dir_all(dir.path().join("sys")).unwrap();
     apply(&host, &volume("data", true), &mut Unwatched, &options()).unwrap();

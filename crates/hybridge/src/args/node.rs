@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-
-
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 mod user;

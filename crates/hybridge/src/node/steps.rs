@@ -27,8 +27,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// `steps status`.
 pub(super) fn status(arguments: &Status) -> Exit {
     let host = Host::system();
-    let rows = host_steps::recorded(&host)
-        .and_then(|record| host_steps::status(&host, &record.unwrap_or_default().scripts()));
+    let rows = host_steps::recorded(&host).and_then(|record| host_steps::status(&host, &record.unwrap_or_default().scripts()));
     match (rows, arguments.output) {
         (Err(error), _) => {
             tell::findings([&error.finding()]);

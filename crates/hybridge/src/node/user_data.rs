@@ -98,9 +98,8 @@ fn phases(arguments: &Compose) -> Result<Vec<Option<StepPhase>>, Finding> {
 
 fn piece(kind: Kind, path: &Path) -> Result<Piece, Finding> {
     let place = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
-        Finding::error("source.unreadable", place.as_str(), format!("cannot be read: {error}")).fix("name a text file")
-    })?;
+    let text = fs::read_to_string(path)
+        .map_err(|error| Finding::error("source.unreadable", place.as_str(), format!("cannot be read: {error}")).fix("name a text file"))?;
     let name = path.file_name().map_or(place, |name| name.to_string_lossy().into_owned());
     Ok(Piece { kind, name, text })
 }
@@ -151,9 +150,8 @@ fn read(arguments: &Show) -> Result<(String, Vec<u8>), Finding> {
     let Some(path) = &arguments.file else {
         let name = "imds://user-data".to_owned();
         let bytes = crate::runtime::block_on(async { Imds::open(&Metadata::from_env()).await?.user_data().await });
-        let bytes = bytes.map_err(|error| {
-            Finding::error("imds.unreachable", name.as_str(), hybridge_report::chain(&error)).fix(error.fix_on_node())
-        })?;
+        let bytes = bytes
+            .map_err(|error| Finding::error("imds.unreachable", name.as_str(), hybridge_report::chain(&error)).fix(error.fix_on_node()))?;
         return Ok((name, bytes.unwrap_or_default()));
     };
     let name = path.display().to_string();

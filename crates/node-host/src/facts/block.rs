@@ -78,7 +78,9 @@ pub(crate) fn users(host: &Host, kernel: &str) -> Users {
     let mut users = Users::default();
     while let Some((name, directory, layer)) = open.pop() {
         let is = |device: &str| device == format!("/dev/{name}") || host.kernel_name(device).as_deref() == Some(&name);
-        users.mounted.extend(mounts.iter().filter(|mount| mount.device.starts_with("/dev/") && is(&mount.device)).map(|mount| mount.path.clone()));
+        users
+            .mounted
+            .extend(mounts.iter().filter(|mount| mount.device.starts_with("/dev/") && is(&mount.device)).map(|mount| mount.path.clone()));
         if swaps.iter().any(|swap| swap.partition && is(&swap.path)) {
             users.holders.push("swap".to_owned());
         }

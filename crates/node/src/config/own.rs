@@ -284,13 +284,9 @@ mod tests {
         for wrong in ["", "s", "5 m", "5mm", "1.5h", "+5s", "99999999999s"] {
             assert_eq!(seconds(wrong), None, "{wrong}");
         }
-        for (text, wanted) in [
-            ("500GB", 500_000_000_000),
-            ("500G", 500_000_000_000),
-            ("1TiB", 1 << 40),
-            ("1Ti", 1 << 40),
-            ("20MB", 20_000_000),
-        ] {
+        for (text, wanted) in
+            [("500GB", 500_000_000_000), ("500G", 500_000_000_000), ("1TiB", 1 << 40), ("1Ti", 1 << 40), ("20MB", 20_000_000)]
+        {
             assert_eq!(bytes(text), Some(wanted), "{text}");
         }
         for wrong in ["", "GB", "500", "500 GB", "500gb", "5PB", "1.5TB", "99999999999999TB"] {

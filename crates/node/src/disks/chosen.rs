@@ -59,7 +59,8 @@ impl Looking<'_> {
         let root = unit::simplify(&self.entry.mount_path).filter(|path| path != "/");
         let root = root.ok_or_else(|| {
             let what = format!("{:?} is not a directory that a disk can be mounted at", self.entry.mount_path);
-            Finding::error("disks.mount-path", format!("{}.mountPath", self.place), what).fix("write an absolute path below /, without `..`")
+            Finding::error("disks.mount-path", format!("{}.mountPath", self.place), what)
+                .fix("write an absolute path below /, without `..`")
         })?;
         let labels = labels(self.entry);
         let mut known = Vec::new();
@@ -95,11 +96,13 @@ impl Looking<'_> {
             [disk] => {
                 let found = disk.signature.as_deref().unwrap_or("nothing");
                 let what = format!("has the label {label:?} and holds {found}, not {filesystem}; it is not overwritten");
-                Err(Finding::error("disks.holds-data", disk.id.as_str(), what).fix(format!("write filesystem: {found}, or choose another label")))
+                Err(Finding::error("disks.holds-data", disk.id.as_str(), what)
+                    .fix(format!("write filesystem: {found}, or choose another label")))
             }
             [..] => {
                 let what = format!("{} disks have the label {label:?}: {}", with.len(), names(&with));
-                Err(Finding::error("disks.ambiguous", self.place.as_str(), what).fix("take the label off all but one: xfs_admin -L, e2label"))
+                Err(Finding::error("disks.ambiguous", self.place.as_str(), what)
+                    .fix("take the label off all but one: xfs_admin -L, e2label"))
             }
         }
     }
@@ -132,7 +135,9 @@ impl Looking<'_> {
             }
             if let Some(signature) = disk.signature.as_deref().filter(|_| self.entry.wipe != Some(true)) {
                 let finding = Finding::error("disks.holds-data", disk.id.as_str(), format!("holds {signature}; it is not overwritten"));
-                return Err(finding.fix(format!("save what you need, then write `wipe: true` in {} or run wipefs --all {}", self.place, disk.id)));
+                return Err(
+                    finding.fix(format!("save what you need, then write `wipe: true` in {} or run wipefs --all {}", self.place, disk.id))
+                );
             }
         }
         Ok(fitting)

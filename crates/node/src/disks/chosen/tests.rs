@@ -39,8 +39,7 @@ fn planned(entries: Vec<UserDisk>, disks: &[BlockDevice], mounts: &[(&str, &str)
     let mut config = NodeConfig::default();
     config.instance.disks = entries;
     let mount = |(device, path): &(&str, &str)| Mount { device: (*device).to_owned(), path: (*path).to_owned(), ..Mount::default() };
-    let mut facts =
-        Facts { block_devices: disks.to_vec(), mounts: mounts.iter().map(mount).collect(), ..Facts::default() };
+    let mut facts = Facts { block_devices: disks.to_vec(), mounts: mounts.iter().map(mount).collect(), ..Facts::default() };
     facts.missing.insert(store(13).id, "I/O error".to_owned());
     let cluster = Cluster {
         name: "c".to_owned(),
@@ -62,7 +61,9 @@ fn planned(entries: Vec<UserDisk>, disks: &[BlockDevice], mounts: &[(&str, &str)
         executable: "/h",
     };
     let line = |step: &Step| match step {
-        Step::Disk(DiskStep::Volume { device, label, path, .. }) => format!("{} {label} {path}", device.trim_start_matches("/dev/disk/by-id/")),
+        Step::Disk(DiskStep::Volume { device, label, path, .. }) => {
+            format!("{} {label} {path}", device.trim_start_matches("/dev/disk/by-id/"))
+        }
         other => panic!("{other:?}"),
     };
     let told = |findings: Vec<Finding>| findings.iter().map(|finding| finding.code.to_string()).collect();
@@ -117,7 +118,8 @@ fn several_disks_have_a_number_each_and_keep_it() {
 
 #[test]
 fn two_entries_never_take_one_disk() {
-    let entry = |label: &str, select: Select| UserDisk { label: label.to_owned(), mount_path: format!("/{label}"), select, ..UserDisk::default() };
+    let entry =
+        |label: &str, select: Select| UserDisk { label: label.to_owned(), mount_path: format!("/{label}"), select, ..UserDisk::default() };
     let any = Select { instance_store: Some(true), ..Select::default() };
     let entries = vec![entry("a", any.clone()), entry("b", any)];
     assert_eq!(planned(entries.clone(), &[store(1)], &[]), Err(vec!["disks.too-few".to_owned()]));

@@ -55,7 +55,7 @@ fn what_is_too_large_is_packed_and_refused_only_if_that_does_not_help() {
     let digest = |n: u32| Sha256::digest(n.to_le_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let noise: String = (0..1000).map(|n| format!("# {}\n", digest(n))).collect();
     let error = compose(&[piece(Kind::NodeConfig, "n", CONFIG), script(&noise)]).unwrap_err();
-    assert!(error.to_string().ends_with("EC2 takes 16384: large.sh 67010, n 79"), "{error}");
+    assert!(error.to_string().ends_with("EC2 takes 16384: large.sh 67010, n 81"), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use crate::args::Output;
+use super::Output;
 
 /// What can be done with user data.
 #[derive(Subcommand, Debug)]
