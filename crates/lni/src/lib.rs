@@ -30,5 +30,5 @@ pub mod profile;
 pub mod render;
 pub mod resolve;
 pub mod state;
-pub mod verify;
 pub mod verdict;
+pub mod verify;

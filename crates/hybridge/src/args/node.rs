@@ -202,6 +202,9 @@ pub(crate) struct MaxPods {
     /// Use this many interfaces at most (MAX_ENI)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) cni_max_enis: Option<u32>,
+    /// Interfaces that are LNIs on an Outposts server, and take no pods
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) lnis: u32,
     /// Show what AWS's own calculator does without the limit of 110 or 250 pods
     #[arg(long)]
     pub(crate) no_limit: bool,

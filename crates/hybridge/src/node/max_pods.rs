@@ -66,6 +66,7 @@ fn rows(arguments: &MaxPods) -> Result<Vec<Row>, Vec<Finding>> {
         custom_networking: arguments.cni_custom_networking_enabled,
         prefix_delegation: arguments.cni_prefix_delegation_enabled,
         max_enis: arguments.cni_max_enis,
+        lnis: arguments.lnis,
     };
     let (mut rows, mut findings) = (Vec::new(), Vec::new());
     for instance_type in types {

@@ -52,7 +52,11 @@ fn each_rule_is_told_by_its_own_check() {
         (|image| image.devices.push(device("/dev/xvdb", "snap-2", 80)), &intel, &[("ami.one-snapshot", Outcome::Fail)]),
         // An empty volume besides is no snapshot.
         (|image| image.devices.push(device("/dev/xvdb", "", 80)), &intel, &[]),
-        (|image| image.devices[0].name = "/dev/sdb".into(), &intel, &[("ami.root-snapshot", Outcome::Fail), ("ami.root-size", Outcome::Skip)]),
+        (
+            |image| image.devices[0].name = "/dev/sdb".into(),
+            &intel,
+            &[("ami.root-snapshot", Outcome::Fail), ("ami.root-size", Outcome::Skip)],
+        ),
         (|image| image.root_device_type = "instance-store".into(), &intel, &[("ami.root-type", Outcome::Fail)]),
         (|_| (), &graviton, &[("ami.architecture", Outcome::Fail)]),
         (|_| (), &region, &[("ami.architecture", Outcome::Fail)]),
@@ -111,11 +115,7 @@ fn a_template_and_its_subnet_make_an_lni_or_say_why_not() {
         (|_, _| (), &[]),
         (
             |template, _| drop(template.interfaces.pop()),
-            &[
-                ("template.lni", Outcome::Warn),
-                ("template.delete-on-termination", Outcome::Skip),
-                ("template.no-manage", Outcome::Skip),
-            ],
+            &[("template.lni", Outcome::Warn), ("template.delete-on-termination", Outcome::Skip), ("template.no-manage", Outcome::Skip)],
         ),
         (|template, _| template.interfaces[1].delete_on_termination = Some(false), &[("template.delete-on-termination", Outcome::Fail)]),
         (|template, _| template.interfaces[1].delete_on_termination = None, &[]),

@@ -119,6 +119,7 @@ fn ec2(node: &Node<'_>, leaves: &mut Vec<Leaf>, findings: &mut Vec<Finding>) {
         }
         Err(finding) => findings.push(finding),
     }
+    findings.extend(max_pods::lni(node));
     match max_pods::effective(node) {
         Ok(pods) => {
             leaves.push(leaf(&["maxPods"], pods.generated(), pods_source(node, &pods)));
@@ -153,7 +154,8 @@ fn unknown_type(node: &Node<'_>, name: &str) -> Finding {
 fn pods_source(node: &Node<'_>, pods: &MaxPods) -> String {
     match (pods.expression, max_pods::limits(node), &node.facts.instance) {
         (Some(_), _, _) => "kubelet.maxPodsExpression".to_owned(),
-        (None, Some(_), Some(instance)) => format!("instance type {}", instance.instance_type),
+        (None, Some(_), Some(instance)) if node.config.lni.is_empty() => format!("instance type {}", instance.instance_type),
+        (None, Some(_), Some(instance)) => format!("instance type {}, without the LNI", instance.instance_type),
         (None, _, _) => "kubelet default, as the instance type is unknown".to_owned(),
     }
 }

@@ -23,6 +23,8 @@ pub struct Options {
     pub prefix_delegation: bool,
     /// `MAX_ENI`.
     pub max_enis: Option<u32>,
+    /// Interfaces that are no business of the VPC CNI: LNIs.
+    pub lnis: u32,
 }
 
 /// The number, and how it came about.
@@ -70,7 +72,8 @@ pub fn calculate(options: &Options, limits: &InstanceTypeFacts) -> Calculation {
     } else {
         Prefixes::NotNitro
     };
-    let enis = options.max_enis.unwrap_or(u32::MAX).min(limits.default_enis).saturating_sub(u32::from(options.custom_networking));
+    let free = limits.default_enis.saturating_sub(options.lnis);
+    let enis = options.max_enis.unwrap_or(u32::MAX).min(free).saturating_sub(u32::from(options.custom_networking));
     let each = if prefixes == Prefixes::Used { PREFIX } else { 1 };
     let addresses_per_eni = limits.ipv4_per_eni.saturating_sub(1).saturating_mul(each);
     let by_network = enis.saturating_mul(addresses_per_eni).saturating_add(2);
@@ -84,6 +87,14 @@ mod tests {
 
     use super::*;
     use crate::max_pods::table::built_in;
+
+    #[test]
+    fn an_lni_takes_the_place_of_an_interface_for_pods() {
+        let limits = built_in("c6id.8xlarge").unwrap();
+        let pods = |lnis, max_enis| calculate(&Options { lnis, max_enis, ..Options::default() }, &limits).by_network;
+        assert_eq!((pods(0, None), pods(1, None)), (8 * 29 + 2, 7 * 29 + 2));
+        assert_eq!((pods(1, Some(7)), pods(1, Some(3))), (7 * 29 + 2, 3 * 29 + 2), "MAX_ENI counts those of the CNI alone");
+    }
 
     #[test]
     fn eksnode_comes_to_the_same_but_for_bare_metal_with_prefixes() {
@@ -137,7 +148,7 @@ mod tests {
         #[test]
         fn more_interfaces_never_mean_fewer_pods(enis in 0u32..100, addresses in 0u32..100, vcpus in 0u32..200, custom: bool, prefix: bool) {
             let limits = |enis| InstanceTypeFacts { default_enis: enis, ipv4_per_eni: addresses, bare_metal: true, vcpus, hypervisor: None };
-            let options = Options { cni: Some(Version::new(1, 9)), custom_networking: custom, prefix_delegation: prefix, max_enis: None };
+            let options = Options { cni: Some(Version::new(1, 9)), custom_networking: custom, prefix_delegation: prefix, max_enis: None, lnis: 0 };
             let (less, more) = (calculate(&options, &limits(enis)), calculate(&options, &limits(enis + 1)));
             prop_assert!(less.max_pods <= more.max_pods && (2..=250).contains(&more.max_pods));
         }

@@ -5,6 +5,7 @@ pub mod cel;
 pub mod describe;
 pub mod table;
 
+use hybridge_lni::profile::Match;
 use hybridge_report::Finding;
 use serde::Serialize;
 
@@ -43,10 +44,38 @@ pub fn standard(limits: &InstanceTypeFacts) -> u32 {
     limits.default_enis.saturating_mul(limits.ipv4_per_eni.saturating_sub(1)).saturating_add(2)
 }
 
-/// Limits of the instance that the facts tell of: from DescribeInstanceTypes or the user's table where there is one, else ours.
+/// Limits of the instance that the facts tell of: from DescribeInstanceTypes or the user's table where there is one, else ours. The
+/// interface that is an LNI is not among them: the VPC CNI puts no pods on it.
 pub fn limits(node: &Node<'_>) -> Option<InstanceTypeFacts> {
+    let mut limits = of_type(node)?;
+    if !node.config.lni.is_empty() {
+        limits.default_enis = limits.default_enis.saturating_sub(1);
+    }
+    Some(limits)
+}
+
+fn of_type(node: &Node<'_>) -> Option<InstanceTypeFacts> {
     let instance = node.facts.instance.as_ref()?;
     node.facts.instance_type.clone().or_else(|| table::built_in(&instance.instance_type))
+}
+
+/// Whether the LNI fits this instance type: it needs an interface besides the first, at an index that the VPC CNI never comes to. The CNI
+/// attaches spare interfaces at the lowest free index, and one at the subnet's index would be an LNI.
+pub fn lni(node: &Node<'_>) -> Option<Finding> {
+    let (profile, limits) = (node.config.lni()?, of_type(node)?);
+    let Match::DeviceIndex(index) = profile.which else { return None };
+    let place = "spec.lni.match.deviceIndex";
+    if limits.default_enis < 2 {
+        let what = "this instance type has one interface, which is never an LNI";
+        return Some(Finding::error("lni.no-interface", place, what).fix("take a larger instance type"));
+    }
+    // The LNI itself takes one of them.
+    let reached = limits.default_enis - 1;
+    (u32::from(index) < reached).then(|| {
+        let what = format!("{index} is an index that the VPC CNI may attach a spare interface at: this type has {} for it", reached);
+        let fix = format!("take one from {reached} to 15, such as 14, here and as the subnet's EnableLniAtDeviceIndex");
+        Finding::warning("lni.low-index", place, what).fix(fix)
+    })
 }
 
 /// Pods on this node. Outside EC2 there are no interfaces to count, and an expression is not part of that shape.
