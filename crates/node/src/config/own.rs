@@ -263,9 +263,9 @@ fn disk_problems(disk: &UserDisk, place: &str, missing: &mut Vec<Problem>) {
     if disk.select == Select::default() || (disk.select == Select { count: disk.select.count.clone(), ..Select::default() }) {
         say("select", "no property of a disk is named".to_owned(), "write `select: {instanceStore: true, minSize: 500GB}` or the like");
     }
-    for (key, value) in [("select.unmounted", disk.select.unmounted), ("select.notRoot", disk.select.not_root)] {
+    for (key, value) in [("unmounted", disk.select.unmounted), ("notRoot", disk.select.not_root)] {
         if value == Some(false) {
-            say(key, "no mounted disk and no root disk is ever taken".to_owned(), "write true, or leave it out");
+            say(&format!("select.{key}"), "no mounted disk and no root disk is ever taken".to_owned(), "write true, or leave it out");
         }
     }
 }
