@@ -192,12 +192,12 @@ mod with_real_parts {
             min_size: 1,
             max_size: 2,
             desired_capacity: 1,
-            ami: (number % 2 == 0).then(|| "ami-0123456789abcdef0".to_owned()),
+            ami: (number.is_multiple_of(2)).then(|| "ami-0123456789abcdef0".to_owned()),
             labels: BTreeMap::from([("site".to_owned(), "north".to_owned())]),
             taints: Vec::new(),
         };
         let types = ["c6id.8xlarge", "c6gd.16xlarge"].map(|name| InstanceType::named(name).unwrap());
-        types.into_iter().enumerate().take(if number % 3 == 0 { 2 } else { 0 }).map(server).collect()
+        types.into_iter().enumerate().take(if number.is_multiple_of(3) { 2 } else { 0 }).map(server).collect()
     }
 
     const OUTPOST: &str = "arn:aws:outposts:us-west-2:000011112222:outpost/op-0123456789abcdef0";

@@ -40,12 +40,12 @@ impl Kube {
     /// # Errors
     /// See [`CallError`]; the deadline of each page is that of reads.
     pub async fn load_balancers(&self) -> Result<Vec<LoadBalancer>, CallError> {
-        let services = self.all::<Service>(&SERVICE).await?;
-        let slices = self.all::<Slice>(&SLICE).await?;
+        let services = self.of_all_namespaces::<Service>(&SERVICE).await?;
+        let slices = self.of_all_namespaces::<Slice>(&SLICE).await?;
         Ok(joined(services, &slices))
     }
 
-    async fn all<T: DeserializeOwned + Send>(&self, resource: &'static Resource) -> Result<Vec<T>, CallError> {
+    async fn of_all_namespaces<T: DeserializeOwned + Send>(&self, resource: &'static Resource) -> Result<Vec<T>, CallError> {
         let call = Call::new(Verb::List, format!("{}s of all namespaces", resource.kind));
         self.items(&call, resource.path(None), ListParams::default()).await
     }

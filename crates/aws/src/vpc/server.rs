@@ -41,7 +41,7 @@ impl Session {
     ///
     /// # Errors
     /// EC2 refused, could not be reached, or answered with something else.
-    pub async fn instance_type(&self, name: &str) -> Result<Option<InstanceType>, CallError> {
+    pub async fn server_type(&self, name: &str) -> Result<Option<InstanceType>, CallError> {
         let call = Call::new("DescribeInstanceTypes", name);
         let query = Query::ec2("DescribeInstanceTypes").filter("instance-type", &[name]).with("MaxResults", "100");
         Ok(self.query_all(&call, &query, "instanceTypeSet", instance_type).await?.pop())

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-mod user;
+pub(crate) mod user;
 
+use self::user::{Steps, UserData};
 use super::Output;
 
 /// What can be done with a node.
@@ -46,8 +47,6 @@ const MAX_PODS: &str = "Examples:
   hybridge node max-pods --instance-type m5.large --cni-version 1.19.0 --cni-prefix-delegation-enabled
   hybridge node max-pods --instance-type m5.large --instance-type c6gn.16xlarge -o json
   hybridge node max-pods --instance-type-from-imds";
-
-pub(crate) use user::{Compose, Form, Phase, RunSteps, Show, Status, Steps, UserData};
 
 /// Where a configuration comes from.
 #[derive(Args, Clone, Debug, Default)]

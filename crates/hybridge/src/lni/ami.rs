@@ -65,7 +65,7 @@ async fn judge(flags: &Ami, session: &Session) -> Result<Vec<Verdict>, Finding> 
 
 async fn kind(session: &Session, name: Option<&str>) -> Result<Option<InstanceType>, Finding> {
     let Some(name) = name else { return Ok(None) };
-    let found = session.instance_type(name).await.map_err(|error| refused(&error))?;
+    let found = session.server_type(name).await.map_err(|error| refused(&error))?;
     found.map(Some).ok_or_else(|| missing(name, "instance type", session))
 }
 

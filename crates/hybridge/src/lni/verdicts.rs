@@ -19,7 +19,7 @@ struct Report<'a> {
 pub(super) fn print(verdicts: &[Verdict], output: Output) -> Exit {
     let healthy = !failed(verdicts);
     let said = match output {
-        Output::Json => tell::json(&Report { healthy, checks: verdicts }),
+        Output::Json | Output::Yaml => tell::structured(output, &Report { healthy, checks: verdicts }),
         Output::Table => {
             let said = tell::data(&text(verdicts));
             tell::findings(verdicts.iter().flat_map(|verdict| &verdict.findings));

@@ -18,7 +18,8 @@ pub(crate) use sources::languages;
 
 use hybridge_report::Exit;
 
-use crate::args::node::{Config, Node, Steps, UserData};
+use crate::args::node::user::{Steps, UserData};
+use crate::args::node::{Config, Node};
 
 /// Runs a command and says how it ended.
 pub(crate) fn run(command: &Node) -> Exit {

@@ -17,7 +17,8 @@ use hybridge_report::{Exit, Finding};
 
 use super::config;
 use crate::args::Output;
-use crate::args::node::{RunSteps, Sources, Status};
+use crate::args::node::Sources;
+use crate::args::node::user::{RunSteps, Status};
 use crate::tell;
 
 /// The kubelet's own credentials: a node may write its own status.
@@ -33,7 +34,7 @@ pub(super) fn status(arguments: &Status) -> Exit {
             tell::findings([&error.finding()]);
             Exit::Input
         }
-        (Ok(rows), Output::Json) => tell::json(&rows),
+        (Ok(rows), form @ (Output::Json | Output::Yaml)) => tell::structured(form, &rows),
         (Ok(rows), Output::Table) => {
             let row = |step: &steps::Status| {
                 let at = step.at.map(|at| format!("{at:.0}")).unwrap_or_default();

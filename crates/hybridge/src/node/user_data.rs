@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::sources::languages;
 use crate::args::Output;
-use crate::args::node::{Compose, Form, Phase, Show};
+use crate::args::node::user::{Compose, Form, Phase, Show};
 use crate::tell;
 
 impl From<Phase> for StepPhase {
@@ -135,9 +135,9 @@ pub(super) fn show(arguments: &Show) -> Exit {
             tell::findings([&finding]);
             Exit::Input
         }
-        (Ok(listed), Output::Json) => {
+        (Ok(listed), form @ (Output::Json | Output::Yaml)) => {
             let row = |part: &Listed| json!({"type": part.kind, "name": part.name, "bytes": part.bytes, "line": part.line});
-            tell::json(&listed.iter().map(row).collect::<Vec<_>>())
+            tell::structured(form, &listed.iter().map(row).collect::<Vec<_>>())
         }
         (Ok(listed), Output::Table) => {
             let row = |part: &Listed| format!("{:<26} {:>7}  {}\n", part.kind, part.bytes, part.name.as_deref().unwrap_or("-"));

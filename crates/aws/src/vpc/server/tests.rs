@@ -78,7 +78,7 @@ async fn types_and_subnets_are_told_as_servers_need_them() {
         ),
     ])
     .await;
-    let kind = session.instance_type("c6id.32xlarge").await.unwrap().unwrap();
+    let kind = session.server_type("c6id.32xlarge").await.unwrap().unwrap();
     assert_eq!((kind.disk, kind.storage, kind.interfaces), (Some(1900), Some(7600), Some(15)));
     assert_eq!((kind.architectures, kind.boot_modes), (vec!["x86_64".into()], vec!["legacy-bios".into(), "uefi".into()]));
     let found = session.server_subnets(&["subnet-1", "subnet-2"]).await.unwrap();
