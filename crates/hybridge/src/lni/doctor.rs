@@ -79,12 +79,9 @@ async fn cluster(flags: &Doctor) -> Result<Option<Objects>, Exit> {
         Exit::Input
     })?;
     let mut objects = Objects::default();
-    for (kind, answer) in futures::future::join_all(Kind::OF_LNI.map(|kind| {
-        let kube = &kube;
-        async move { (kind.name(), kube.all(kind).await) }
-    }))
-    .await
-    {
+    let kube = &kube;
+    let asked = Kind::OF_LNI.map(|kind| async move { (kind.name(), kube.all(kind).await) });
+    for (kind, answer) in futures::future::join_all(asked).await {
         take(&mut objects, kind, answer.map_err(|error| chain(&error)));
     }
     take(&mut objects, "ConfigMap", kube.kube_proxy().await.map(Some).map_err(|error| chain(&error)));
