@@ -81,7 +81,7 @@ fn a_given_subnet_is_told_its_device_index_once() {
         site.emulator.clear_log().unwrap();
         site.with_config("update", &file, yes).ended(0);
         let log = site.emulator.log().unwrap();
-        assert!(!log.iter().any(|call| format!("{call:?}").contains("ModifySubnetAttribute")));
+        assert_eq!(log.iter().filter(|call| call["action"] == "ModifySubnetAttribute").count(), 0);
         // Somebody else has come to stand by another one.
         site.aws("ec2", "modify_subnet_attribute", json!({"SubnetId": subnet, "EnableLniAtDeviceIndex": 5}));
         site.with_config("update", &file, yes).ended(1).told("outposts.device-index-conflict");
