@@ -74,7 +74,8 @@ async fn subnets_are_found_by_vpc_and_by_identifier() {
         "DescribeSubnets",
         "<subnetSet><item><subnetId>subnet-1</subnetId><vpcId>vpc-1</vpcId><availabilityZone>eu-central-1a</availabilityZone>\
          <availabilityZoneId>euc1-az2</availabilityZoneId><cidrBlock>10.0.0.0/24</cidrBlock><availableIpAddressCount>251</availableIpAddressCount>\
-         <mapPublicIpOnLaunch>true</mapPublicIpOnLaunch><tagSet><item><key>kubernetes.io/role/elb</key><value>1</value></item></tagSet></item></subnetSet>",
+         <mapPublicIpOnLaunch>true</mapPublicIpOnLaunch><outpostArn>arn:o</outpostArn><enableLniAtDeviceIndex>7</enableLniAtDeviceIndex>\
+         <tagSet><item><key>kubernetes.io/role/elb</key><value>1</value></item></tagSet></item></subnetSet>",
     )])
     .await;
     let found = session.subnets("vpc-1").await.unwrap();
@@ -88,6 +89,8 @@ async fn subnets_are_found_by_vpc_and_by_identifier() {
             cidr_block: "10.0.0.0/24".into(),
             available_ip_address_count: Some(251),
             map_public_ip_on_launch: true,
+            outpost_arn: "arn:o".into(),
+            enable_lni_at_device_index: Some(7),
             tags: vec![Tag { key: "kubernetes.io/role/elb".into(), value: "1".into() }],
         }]
     );
