@@ -175,14 +175,22 @@ mod with_real_parts {
         }
     }
 
-    /// On every third cluster, of both kinds of subnets and processors.
+    /// On every sixth cluster with room for them, of both kinds of subnets and processors.
     fn servers(number: usize, config: &ClusterConfig) -> Vec<OutpostsServer> {
+        let vpc = match config.vpc.cidr.as_str() {
+            "" => "192.168",
+            "10.10.0.0/16" => "10.10",
+            _ => return Vec::new(),
+        };
+        if number % 6 > 0 || config.availability_zones.len() > 3 {
+            return Vec::new();
+        }
         let server = |(index, instance): (usize, &'static InstanceType)| OutpostsServer {
             name: format!("press-{index}"),
             outpost_arn: OUTPOST.to_owned(),
             zone: "us-west-2a".to_owned(),
             subnet: if config.vpc.id.is_empty() {
-                OutpostSubnet::Made(format!("10.10.25{index}.0/26").parse().unwrap())
+                OutpostSubnet::Made(format!("{vpc}.25{index}.0/26").parse().unwrap())
             } else {
                 OutpostSubnet::Given("subnet-0123456789abcde0f".to_owned())
             },
@@ -192,12 +200,12 @@ mod with_real_parts {
             min_size: 1,
             max_size: 2,
             desired_capacity: 1,
-            ami: (number.is_multiple_of(2)).then(|| "ami-0123456789abcdef0".to_owned()),
+            ami: (number.is_multiple_of(12)).then(|| "ami-0123456789abcdef0".to_owned()),
             labels: BTreeMap::from([("site".to_owned(), "north".to_owned())]),
             taints: Vec::new(),
         };
         let types = ["c6id.8xlarge", "c6gd.16xlarge"].map(|name| InstanceType::named(name).unwrap());
-        types.into_iter().enumerate().take(if number.is_multiple_of(3) { 2 } else { 0 }).map(server).collect()
+        types.into_iter().enumerate().map(server).collect()
     }
 
     const OUTPOST: &str = "arn:aws:outposts:us-west-2:000011112222:outpost/op-0123456789abcdef0";

@@ -90,8 +90,21 @@ fn every_action_is_known_by_its_service() {
     for command in Command::ALL {
         for action in actions(command, &BTreeSet::new()) {
             let (service, name) = action.split_once(':').unwrap();
-            let known = ["cloudformation", "ec2", "eks", "iam", "kms", "logs", "rolesanywhere", "route53resolver", "s3", "ssm", "sts"]
-                .contains(&service);
+            let known = [
+                "autoscaling",
+                "cloudformation",
+                "ec2",
+                "eks",
+                "iam",
+                "kms",
+                "logs",
+                "rolesanywhere",
+                "route53resolver",
+                "s3",
+                "ssm",
+                "sts",
+            ]
+            .contains(&service);
             assert!(known && name.starts_with(char::is_uppercase), "{action}");
         }
     }

@@ -104,7 +104,8 @@ proptest! {
         let sorted = parsed.problems.windows(2).all(|two| (two[0].line, two[0].column) <= (two[1].line, two[1].column) || two[1].line == 0);
         prop_assert!(sorted, "{}", told(&parsed));
         if let Some(config) = parsed.config {
-            prop_assert_eq!(read(&dump(&config)).config, Some(config));
+            let again = read(&dump(&config));
+            prop_assert_eq!(&again.config, &Some(config), "{}", told(&again));
         }
     }
 }

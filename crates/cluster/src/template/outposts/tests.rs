@@ -70,7 +70,7 @@ fn a_given_subnet_is_named_as_it_is_and_nothing_is_made_for_it() {
     let world = |subnet: Subnet| World { subnets: others.iter().cloned().chain([subnet]).collect(), ..vpcs.clone() };
     let arn = "arn:aws:outposts:us-west-2:111122223333:outpost/op-0123456789abcdef0";
     let all = templates(&parsed, &world(known(arn, None)));
-    assert!(!all[0].1["Resources"].to_string().contains("Outpost"), "{}", all[0].1);
+    assert!(!all[0].1.to_string().contains("SubnetOutpost"), "{}", all[0].1);
     let group = &all[1].1["Resources"]["NodeGroup"]["Properties"];
     assert_eq!(group["VPCZoneIdentifier"], json!(["subnet-0123456789abcdef0"]));
     for (subnet, code, part) in [
