@@ -182,7 +182,7 @@ mod with_real_parts {
             "10.10.0.0/16" => "10.10",
             _ => return Vec::new(),
         };
-        if number % 6 > 0 || config.availability_zones.len() > 3 {
+        if !number.is_multiple_of(6) || config.availability_zones.len() > 3 {
             return Vec::new();
         }
         let server = |(index, instance): (usize, &'static InstanceType)| OutpostsServer {
@@ -200,7 +200,7 @@ mod with_real_parts {
             min_size: 1,
             max_size: 2,
             desired_capacity: 1,
-            ami: (number.is_multiple_of(12)).then(|| "ami-0123456789abcdef0".to_owned()),
+            ami: number.is_multiple_of(12).then(|| "ami-0123456789abcdef0".to_owned()),
             labels: BTreeMap::from([("site".to_owned(), "north".to_owned())]),
             taints: Vec::new(),
         };
