@@ -123,8 +123,15 @@ fn the_page_shows_the_policy_of_handover() {
     );
 }
 
-/// Calls that commands for clusters do not make: nodes and gateways do.
-const OF_NODES: [&str; 8] = [
+/// Calls that commands for clusters do not make: nodes, gateways and `hybridge lni` do.
+const OF_NODES: [&str; 15] = [
+    "AttachNetworkInterface",
+    "CreateNetworkInterface",
+    "DeleteNetworkInterface",
+    "DescribeImages",
+    "DescribeLaunchTemplateVersions",
+    "DetachNetworkInterface",
+    "ModifyNetworkInterfaceAttribute",
     "CreateSession",
     "DescribeInstances",
     "DescribeInstanceTypes",
