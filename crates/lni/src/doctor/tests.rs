@@ -165,18 +165,21 @@ type Change = fn(&mut Known);
 #[test]
 fn each_fault_of_a_machine_is_told_by_its_check() {
     let cases: &[(&str, Change, &[&str])] = &[
-        ("no cable", |known| drop(known.machine.routing.carrier.remove(&3)), &["lni.carrier"]),
+        ("no cable", |known| _ = known.machine.routing.carrier.remove(&3), &["lni.carrier"]),
         ("packets of the VPC", |known| known.machine.routing.links[1].mtu = 9001, &["lni.mtu", "lni.set-up-as-vpc"]),
-        ("arp", |known| drop(known.machine.sysctls.remove("net.ipv4.conf.eth1.arp_ignore")), &["lni.arp"]),
-        ("the mark", |known| drop(known.machine.marks.insert("ip nat X".into(), 0x2000)), &["lni.mark"]),
+        ("arp", |known| _ = known.machine.sysctls.remove("net.ipv4.conf.eth1.arp_ignore"), &["lni.arp"]),
+        ("the mark", |known| _ = known.machine.marks.insert("ip nat X".into(), 0x2000), &["lni.mark"]),
         ("no nft", |known| known.machine.nft = false, &["lni.nft"]),
         ("another has the address", |known| known.duplicate = Some(Answered::By(MAC.parse().unwrap())), &["lni.duplicate-address"]),
-        ("not forwarding", |known| drop(known.machine.sysctls.insert("net.ipv4.ip_forward".into(), "0".into())), &["lni.forwarding"]),
-        ("strict filter", |known| drop(known.machine.sysctls.insert("net.ipv4.conf.all.rp_filter".into(), "1".into())), &[]),
+        ("not forwarding", |known| _ = known.machine.sysctls.insert("net.ipv4.ip_forward".into(), "0".into()), &["lni.forwarding"]),
+        ("strict filter", |known| _ = known.machine.sysctls.insert("net.ipv4.conf.all.rp_filter".into(), "1".into()), &[]),
         (
-            "strict filter on the LNI",
-            |known| drop(known.machine.sysctls.insert("net.ipv4.conf.eth1.rp_filter".into(), "1".into())),
-            &["lni.reverse-path"],
+            "strict filter, and no rule to the LAN",
+            |known| {
+                known.machine.sysctls.insert("net.ipv4.conf.eth1.rp_filter".into(), "1".into());
+                known.machine.routing.rules.retain(|rule| rule.priority != 601);
+            },
+            &["lni.rules", "lni.reverse-path"],
         ),
         ("no rule for marked packets", |known| known.machine.routing.rules.retain(|rule| rule.priority != 600), &["lni.rules"]),
         ("our tables are gone", |known| known.ruleset.clear(), &["lni.nftables", "lni.cni-source"]),
@@ -185,10 +188,10 @@ fn each_fault_of_a_machine_is_told_by_its_check() {
             |known| known.chains.as_mut().unwrap().push(chain("ip", "other", "post", ("nat", "postrouting"), 50)),
             &["lni.nftables-order"],
         ),
-        ("ec2-net-utils", |known| drop(known.machine.units.insert("refresh-policy-routes@eth1.timer".into())), &["lni.units"]),
-        ("of another interface", |known| drop(known.machine.units.insert("policy-routes@eth0.service".into())), &[]),
-        ("nm-cloud-setup", |known| drop(known.machine.units.insert("nm-cloud-setup.timer".into())), &["lni.units"]),
-        ("firewalld", |known| drop(known.machine.units.insert("firewalld.service".into())), &["lni.firewall"]),
+        ("ec2-net-utils", |known| _ = known.machine.units.insert("refresh-policy-routes@eth1.timer".into()), &["lni.units"]),
+        ("of another interface", |known| _ = known.machine.units.insert("policy-routes@eth0.service".into()), &[]),
+        ("nm-cloud-setup", |known| _ = known.machine.units.insert("nm-cloud-setup.timer".into()), &["lni.units"]),
+        ("firewalld", |known| _ = known.machine.units.insert("firewalld.service".into()), &["lni.firewall"]),
     ];
     for (name, change, failed) in cases {
         let mut known = known();
@@ -376,4 +379,11 @@ fn chains_are_read_from_what_nft_prints() {
         {"chain": {"family": "ip", "table": "nat", "name": "POSTROUTING", "handle": 2, "type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}}]}"#;
     assert_eq!(chains(text).unwrap(), [chain("ip", "nat", "POSTROUTING", ("nat", "postrouting"), 100)]);
     assert!(chains("table ip nat {").is_err());
+}
+
+#[test]
+fn a_strict_filter_is_worth_a_look_even_where_nothing_is_dropped_yet() {
+    let mut known = known();
+    known.machine.sysctls.insert("net.ipv4.conf.eth1.rp_filter".into(), "1".into());
+    assert_eq!(odd(&profile(), &known), [STATIC, ("lni.reverse-path", Outcome::Warn)]);
 }

@@ -39,6 +39,11 @@ pub(super) fn checks(view: &View<'_>) -> Vec<Verdict> {
     for (cause, check) in TOLD {
         verdicts.push(match found.iter().find(|diagnosis| diagnosis.cause == cause) {
             Some(diagnosis) => check.of(&diagnosis.what, vec![diagnosis.finding(&view.lni.name)]),
+            None if cause == Cause::ReversePath && effective(view, "rp_filter") == Some(1) => check.warn(
+                &view.lni.name,
+                "rp_filter is 1 (strict): what comes from networks that the profile does not name is dropped",
+                "`hybridge lni apply` makes it loose (2)",
+            ),
             None => check.pass(seen(view, cause, &tried)),
         });
     }
