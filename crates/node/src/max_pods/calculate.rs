@@ -107,6 +107,7 @@ mod tests {
                 custom_networking: custom == "custom",
                 prefix_delegation: prefix == "prefix",
                 max_enis: None,
+                lnis: 0,
             };
             let limits = built_in(name).unwrap();
             assert!(!limits.bare_metal, "{line}");
