@@ -207,3 +207,19 @@ fn leaf_paths(at: &str, value: &Value, paths: &mut Vec<String>) {
         None => paths.push(at.trim_start_matches('.').to_owned()),
     }
 }
+
+#[test]
+fn an_lni_takes_an_interface_from_pods_and_wants_an_index_that_the_cni_never_comes_to() {
+    // m4.xlarge has 4 interfaces, so the CNI comes to indexes 0 to 2.
+    for (index, low) in [(2, true), (3, false), (14, false)] {
+        let mut given = Given::ec2(34);
+        given.config.lni = serde_json::from_value(json!({
+            "match": {"deviceIndex": index}, "address": {"mode": "static", "cidr": "192.168.2.10/24"}, "lan": {"cidrs": ["192.168.2.0/24"]},
+        }))
+        .unwrap();
+        assert_eq!(given.setting("maxPods"), (json!(44), "instance type m4.xlarge, without the LNI".to_owned()), "{index}");
+        let finding = crate::max_pods::lni(&given.node()).map(|finding| finding.code);
+        assert_eq!(finding, low.then_some("lni.low-index"), "{index}");
+    }
+    assert_eq!(crate::max_pods::lni(&Given::ec2(34).node()), None);
+}
