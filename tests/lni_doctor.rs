@@ -70,11 +70,14 @@ fn saved_facts_are_judged_anywhere_with_codes_for_scripts() {
 #[test]
 fn people_get_a_line_a_check_and_what_to_do_below() {
     let directory = tempfile::tempdir().unwrap();
-    let output = doctor(directory.path(), &facts().to_string(), &[]);
+    let mut facts = facts();
+    facts["machine"]["missing"] = json!({"units": "`systemctl`: one line\nand another"});
+    facts["machine"]["units"] = json!([]);
+    let output = doctor(directory.path(), &facts.to_string(), &[]);
     let (table, told) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(table.lines().any(|line| line.starts_with("fail  lni.unnumbered ")), "{table}");
     assert!(told.contains("error[multus.networks]: shop/cam: macvlan") && told.contains("ipvlan"), "{told}");
-    assert!(told.contains("nm-cloud-setup.timer") && told.contains("systemctl disable"), "{told}");
+    assert!(table.lines().all(|line| ["pass", "fail", "warn", "skip", "    "].iter().any(|name| line.starts_with(name))), "{table}");
 }
 
 #[test]

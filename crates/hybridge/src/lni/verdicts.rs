@@ -33,7 +33,8 @@ fn text(verdicts: &[Verdict]) -> String {
     let mut text = String::new();
     let row = |verdict: &Verdict| {
         // What is wrong is told below, with what to do.
-        let evidence = if verdict.findings.is_empty() { verdict.evidence.clone() } else { String::new() };
+        let seen = if verdict.findings.is_empty() { verdict.evidence.as_str() } else { "" };
+        let evidence = seen.lines().collect::<Vec<_>>().join("; ");
         [name(verdict.outcome).to_owned(), verdict.code.to_owned(), verdict.about.to_owned(), evidence]
     };
     table::plain(&mut text, &["", "CHECK", "WHAT IS LOOKED AT", "SEEN"], verdicts.iter().map(row).collect());
