@@ -11,12 +11,13 @@ const SOURCES: [&str; 3] = ["document/src", "cluster/src", "hybridge/src/cluster
 const HEAD: &str = "## Findings\n\n| code | meaning |\n|---|---|\n";
 
 /// What looks like a code and is a key, a host, a service, or a type of instances.
-const OTHERS: [&str; 10] =
-    ["1.34", "amazonaws.com", "api.ecr", "com.amazonaws", "ecr.api", "ecr.dkr", "m5.large", "m6i.large", "vpc.cidr", "vpc.id"];
+const OTHERS: [&str; 7] = ["amazonaws.com", "api.ecr", "com.amazonaws", "ecr.api", "ecr.dkr", "vpc.cidr", "vpc.id"];
 
 fn is_code(text: &str) -> bool {
     let file = [".csv", ".json", ".md", ".sh", ".tfvars", ".yaml", ".yml"].iter().any(|ending| text.ends_with(ending));
-    !file && !OTHERS.contains(&text) && !text.starts_with("metadata.") && !text.starts_with("spec.")
+    // Versions and types of instances (m5.large) have figures before the point.
+    let figures = text.split('.').next().is_some_and(|first| first.contains(|c: char| c.is_ascii_digit()));
+    !file && !figures && !OTHERS.contains(&text) && !text.starts_with("metadata.") && !text.starts_with("spec.")
 }
 
 /// Codes of the sources, and for each the sentence that comes after it there.

@@ -78,7 +78,7 @@ impl Stage {
                 good &= answer.is_good() == hope;
                 let told = match &answer {
                     Answer::From { client, .. } => format!("200 OK, the pod sees {client}"),
-                    other => format!("{other}"),
+                    Answer::Refused | Answer::Silence | Answer::Other(_) => answer.to_string(),
                 };
                 let name = from.name();
                 self.console.data(&format!("  {name:>8}$ curl http://{}   {pod}, {policy:<7}  {told}\n", service.vip.ip()));

@@ -46,8 +46,8 @@ fn each_rule_is_told_by_its_own_check() {
     let intel = kind("c6id.8xlarge", "x86_64", &["legacy-bios", "uefi"]);
     let graviton = kind("c6gd.8xlarge", "arm64", &["uefi"]);
     let region = kind("m5.large", "x86_64", &["legacy-bios", "uefi"]);
-    type Change = fn(&mut Image);
-    let cases: &[(Change, &InstanceType, &[(&str, Outcome)])] = &[
+    type Case<'a> = (fn(&mut Image), &'a InstanceType, &'a [(&'a str, Outcome)]);
+    let cases: &[Case] = &[
         (|_| (), &intel, &[]),
         (|image| image.devices.push(device("/dev/xvdb", "snap-2", 80)), &intel, &[("ami.one-snapshot", Outcome::Fail)]),
         // An empty volume besides is no snapshot.

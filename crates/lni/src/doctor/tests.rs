@@ -287,8 +287,8 @@ fn each_fault_of_a_cluster_is_told_by_its_check() {
             known.cluster.as_mut().unwrap().kinds.insert("NetworkAttachmentDefinition".into(), vec![object]);
         }
     };
-    type Boxed = Box<dyn Fn(&mut Known)>;
-    let cases: Vec<(&str, Boxed, Option<(&str, Outcome)>)> = vec![
+    type Case<'a> = (&'a str, Box<dyn Fn(&mut Known)>, Option<(&'a str, Outcome)>);
+    let cases: Vec<Case> = vec![
         ("in DHCP's range", Box::new(pools(json!(["192.168.2.140-192.168.2.190"]))), Some(("metallb.pools", Outcome::Fail))),
         (
             "with the router",

@@ -68,7 +68,7 @@ impl Looking<'_> {
             known.push(self.known(label)?);
         }
         let open = known.iter().filter(|disk| disk.is_none()).count();
-        let mut new = self.new(open, taken)?.into_iter();
+        let mut new = self.unused(open, taken)?.into_iter();
         let mut steps = Vec::new();
         for (number, (label, known)) in labels.iter().zip(known).enumerate() {
             let disk = known.or_else(|| new.next()).expect("as many new disks were found as labels have none");
@@ -108,13 +108,15 @@ impl Looking<'_> {
     }
 
     /// Disks that have the properties, as many as are wanted.
-    fn new(&self, wanted: usize, taken: &BTreeSet<String>) -> Result<Vec<&BlockDevice>, Finding> {
+    fn unused(&self, wanted: usize, taken: &BTreeSet<String>) -> Result<Vec<&BlockDevice>, Finding> {
         if wanted == 0 {
             return Ok(Vec::new());
         }
         let open = |disk: &&BlockDevice| {
             let ours = disk.label.as_ref().is_some_and(|label| self.ours.contains(label));
-            !ours && !taken.contains(&disk.id) && !(self.local && disk.instance_store) && self.fits(disk)
+            let others = self.local && disk.instance_store;
+            let spoken_for = ours || others || taken.contains(&disk.id);
+            !spoken_for && self.fits(disk)
         };
         let fitting: Vec<&BlockDevice> = self.facts.block_devices.iter().filter(open).collect();
         if fitting.len() > wanted {

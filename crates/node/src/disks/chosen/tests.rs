@@ -60,11 +60,9 @@ fn planned(entries: Vec<UserDisk>, disks: &[BlockDevice], mounts: &[(&str, &str)
         plugins: Plugins::Builtin,
         executable: "/h",
     };
-    let line = |step: &Step| match step {
-        Step::Disk(DiskStep::Volume { device, label, path, .. }) => {
-            format!("{} {label} {path}", device.trim_start_matches("/dev/disk/by-id/"))
-        }
-        other => panic!("{other:?}"),
+    let line = |step: &Step| {
+        let Step::Disk(DiskStep::Volume { device, label, path, .. }) = step else { panic!("{step:?}") };
+        format!("{} {label} {path}", device.trim_start_matches("/dev/disk/by-id/"))
     };
     let told = |findings: Vec<Finding>| findings.iter().map(|finding| finding.code.to_string()).collect();
     steps(&node).map(|steps| steps.iter().map(line).collect()).map_err(told)
@@ -78,7 +76,8 @@ fn one_disk_is_chosen_by_what_it_is_or_none() {
     let refused = |code: &str| Err(vec![code.to_owned()]);
     let mounted = |path: &str| BlockDevice { mounted: vec![path.to_owned()], ..holding(1, "xfs", "data") };
     let held = |by: &str| BlockDevice { holders: vec![by.to_owned()], ..store(1) };
-    let cases: Vec<(&str, &str, Vec<BlockDevice>, Result<Vec<String>, Vec<String>>)> = vec![
+    type Case<'a> = (&'a str, &'a str, Vec<BlockDevice>, Result<Vec<String>, Vec<String>>);
+    let cases: Vec<Case> = vec![
         ("the only one", STORE, blank.to_vec(), one.clone()),
         ("two fit", STORE, vec![root(), store(1), store(2)], refused("disks.ambiguous")),
         ("two fit, one of them with data", STORE, vec![store(1), holding(2, "ext4", "")], refused("disks.ambiguous")),
