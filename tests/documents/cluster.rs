@@ -201,7 +201,7 @@ fn every_command_of_the_cluster_page_is_known_here_in_its_order() {
         match (line.strip_prefix("```"), inside) {
             (Some(kind), None) => inside = Some(kind),
             (Some(_), Some(_)) => inside = None,
-            (None, Some(kind)) if kind != "sh" => assert!(!line.trim_start().starts_with("hybridge"), "`{line}` stands in no `sh` block"),
+            (None, Some(kind)) if kind != "sh" => assert!(!line.trim_start().starts_with("hybridge "), "`{line}` stands in no `sh` block"),
             (None, _) => {}
         }
     }

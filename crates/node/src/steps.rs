@@ -92,7 +92,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads what [`files`] wrote.
+    /// Reads what `files` wrote.
     ///
     /// # Errors
     /// It is no such text.
