@@ -53,8 +53,9 @@ fn service_account(checks: &mut Checks<'_>, path: &str, account: &ServiceAccount
     checks.label_name(&name, &account.metadata.name, 253);
     checks.label_name(&format!("{path}.metadata.namespace"), &account.metadata.namespace, 63);
     let policies = !account.attach_policy_arns.is_empty() || !account.attach_policy.is_empty();
-    let known = ["attachPolicyARNs", "attachPolicy", "attachRoleARN", "wellKnownPolicies"];
-    if !policies && account.attach_role_arn.is_empty() && !known.iter().any(|key| checks.places.has(&format!("{path}.{key}"))) {
+    // These are refused by their name.
+    let well_known = checks.places.has(&format!("{path}.wellKnownPolicies"));
+    if !policies && account.attach_role_arn.is_empty() && !well_known {
         let what = format!("{path}.attachPolicyARNs, {path}.attachRoleARN or {path}.attachPolicy must be set");
         checks.error("account.rights", path, what).fix("write what the account may do");
     }

@@ -155,6 +155,7 @@ fn roles_add_ons_and_nodes_are_checked() {
             "iam.serviceAccounts[0].name must be set",
         ),
         ("iam: {withOIDC: true, serviceAccounts: [{metadata: {name: a}}]}", "account.rights", "attachPolicyARNs"),
+        ("iam: {withOIDC: true, serviceAccounts: [{metadata: {name: a}, attachPolicyARNs: }]}", "account.rights", "attachPolicyARNs"),
         (
             "iam: {withOIDC: true, serviceAccounts: [{metadata: {name: a}, wellKnownPolicies: {certManager: true}}]}",
             "unsupported.key",
