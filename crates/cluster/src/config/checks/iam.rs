@@ -112,8 +112,7 @@ fn one_association(checks: &mut Checks<'_>, path: &str, association: &PodIdentit
     }
     let made = !association.permission_policy.is_empty() || !association.permission_policy_arns.is_empty();
     let role = format!("{path}.roleARN");
-    let known = ["roleARN", "permissionPolicy", "permissionPolicyARNs"];
-    if !made && association.role_arn.is_empty() && !known.iter().any(|key| checks.places.has(&format!("{path}.{key}"))) {
+    if !made && association.role_arn.is_empty() {
         let what = format!("at least one of the following must be specified: {role}, {path}.permissionPolicy, {path}.permissionPolicyARNs");
         checks.error("pod-identity.rights", path, what).fix("write what the account may do");
     }

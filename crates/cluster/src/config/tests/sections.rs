@@ -184,6 +184,11 @@ fn roles_add_ons_and_nodes_are_checked() {
             "at least one of the following",
         ),
         (
+            "addons: [{name: eks-pod-identity-agent}]\niam: {podIdentityAssociations: [{namespace: a, serviceAccountName: b, permissionPolicyARNs: }]}",
+            "pod-identity.rights",
+            "at least one of the following",
+        ),
+        (
             "addons: [{name: eks-pod-identity-agent}]\niam: {podIdentityAssociations: [{namespace: a, roleARN: 'arn:aws:iam::000011112222:role/x'}]}",
             "required.missing",
             "serviceAccountName must be set",
