@@ -113,7 +113,7 @@ pub fn launch(template: &Template, server: &Server<'_>) -> Vec<Verdict> {
 fn lni(template: &Template, server: &Server<'_>, index: Option<u8>) -> Verdict {
     let title = template.title();
     let Some(index) = index else {
-        return LNI.skip("it is not known at which index the LNI is: -c PROFILE, --device-index, or a subnet with EnableLniAtDeviceIndex");
+        return LNI.skip("it is not known at which index the LNI is: say --device-index, or name a subnet with EnableLniAtDeviceIndex");
     };
     let Some(interface) = template.interfaces.iter().find(|interface| interface.index == index) else {
         let there: Vec<_> = template.interfaces.iter().map(|interface| interface.index.to_string()).collect();
